@@ -1,0 +1,99 @@
+"""Client: a registered application, with its RFC 7591 metadata.
+
+``origin`` says who vouches for it. What a client may not decide about itself (trust, PKCE
+relaxation, grace) are members of their own that registration never touches (ASVS 15.3.3).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from urllib.parse import urlsplit
+
+
+class ClientOrigin(StrEnum):
+    """Who made the registration."""
+
+    OPERATOR = "operator"
+    DYNAMIC = "dynamic"
+
+
+class AuthMethod(StrEnum):
+    """``token_endpoint_auth_method`` values that we support (RFC 7591 section 2, RFC 7523)."""
+
+    NONE = "none"
+    BASIC = "client_secret_basic"
+    POST = "client_secret_post"
+    PRIVATE_KEY_JWT = "private_key_jwt"
+
+
+class GrantType(StrEnum):
+    """``grant_types`` values that we support."""
+
+    AUTHORIZATION_CODE = "authorization_code"
+    REFRESH_TOKEN = "refresh_token"
+    CLIENT_CREDENTIALS = "client_credentials"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Client:
+    """``metadata`` keeps the remaining registered members (``client_uri``, ``logo_uri``, …) as given.
+
+    ``secret_hash`` and ``registration_token_hash`` are SHA-256 over 256 random bits. ``scope`` is
+    what the client may ask for at all. ``pkce_required`` None means: as the operator's setting says.
+    ``refresh_grace`` None likewise; 0 is strict. ``trusted`` clients are the operator's own and
+    skip consent.
+    """
+
+    client_id: str
+    client_name: str
+    origin: ClientOrigin
+    redirect_uris: tuple[str, ...] = ()
+    post_logout_redirect_uris: tuple[str, ...] = ()
+    grant_types: tuple[GrantType, ...] = (GrantType.AUTHORIZATION_CODE,)
+    token_endpoint_auth_method: AuthMethod = AuthMethod.BASIC
+    token_endpoint_auth_signing_alg: str | None = None
+    application_type: str = "web"
+    scope: tuple[str, ...] = ()
+    jwks: Mapping[str, object] | None = None
+    jwks_uri: str | None = None
+    metadata: Mapping[str, object] = field(default_factory=dict)
+    secret_hash: bytes | None = None
+    registration_token_hash: bytes | None = None
+    trusted: bool = False
+    pkce_required: bool | None = None
+    refresh_grace: int | None = None
+    created_at: datetime
+    updated_at: datetime
+    disabled_at: datetime | None = None
+
+    @property
+    def public(self) -> bool:
+        """True if the client cannot keep a secret (RFC 6749 section 2.1)."""
+        return self.token_endpoint_auth_method is AuthMethod.NONE
+
+    @property
+    def identity_assured(self) -> bool:
+        """Could another program not pose as this client? (RFC 8252 section 8.6)
+
+        A public native app receives its answers at an address that any program on the device can
+        claim, so earlier consent does not speak for whoever asks now.
+        """
+        return not (self.public and self.application_type == "native")
+
+    @property
+    def host(self) -> str | None:
+        """The host to show to people: where this client lives on the web, if anywhere."""
+        for uri in (str(self.metadata.get("client_uri") or ""), *self.redirect_uris):
+            parts = urlsplit(uri)
+            if parts.scheme == "https" and parts.hostname:
+                return parts.hostname
+        return None
+
+    def localized(self, member: str, language: str) -> str | None:
+        """A metadata member in a language, by its tagged name if there is one (RFC 7591 2.2)."""
+        fallback = self.client_name if member == "client_name" else self.metadata.get(member)
+        value = self.metadata.get(f"{member}#{language}", fallback)
+        return value if isinstance(value, str) else None

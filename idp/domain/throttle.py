@@ -1,0 +1,70 @@
+"""Brakes on guessing, without a lock that a stranger can turn (ASVS 6.1.1, 6.3.1).
+
+Counters stand against a password guess: the account from one address, the address over all accounts
+(by the minute and by the hour), and the account over all addresses. Whoever brings the cookie of a device this account has
+used before passes one counter only, of that very device, so that strangers who exhaust the
+others lock nobody out of a browser they know. A counter is a window, never a permanent state.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+from dataclasses import dataclass
+from uuid import UUID
+
+from .user import email_key
+
+
+@dataclass(frozen=True, slots=True)
+class Brake:
+    """At most ``limit`` failures under ``key`` in any window of ``window_seconds``."""
+
+    key: bytes
+    limit: int
+    window_seconds: int
+
+
+def _key(*parts: str) -> bytes:
+    return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).digest()[:16]
+
+
+def network_of(address: str) -> str:
+    """What counts as one place: an IPv4 address, or an IPv6 /64, which one subscriber owns whole."""
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return "unknown"
+    if isinstance(parsed, ipaddress.IPv6Address):
+        if parsed.ipv4_mapped is not None:
+            return str(parsed.ipv4_mapped)
+        return str(ipaddress.ip_network((parsed, 64), strict=False))
+    return str(parsed)
+
+
+def password_brakes(email: str, address: str, known_device: UUID | None) -> tuple[Brake, ...]:
+    """The brakes one password attempt must pass."""
+    account, place = email_key(email), network_of(address)
+    if known_device is not None:
+        return (Brake(_key("password", account, "device", str(known_device)), 10, 900),)
+    return (
+        Brake(_key("password", account, "from", place), 10, 900),
+        Brake(_key("password", "from", place), 10, 60),  # short: people behind one NAT recover soon
+        Brake(_key("password", "from", place, "hour"), 60, 3600),
+        Brake(_key("password", account), 100, 3600),
+    )
+
+
+def registration_brakes(address: str) -> tuple[Brake, ...]:
+    """New accounts from one place."""
+    return (Brake(_key("account", network_of(address)), 20, 3600),)
+
+
+def client_registration_brakes(address: str) -> tuple[Brake, ...]:
+    """New clients from one place (open dynamic registration)."""
+    return (Brake(_key("client registration", network_of(address)), 200, 3600),)
+
+
+def client_secret_brakes(client_id: str, address: str) -> tuple[Brake, ...]:
+    """Wrong secrets for one client from one place; the client itself is never locked."""
+    return (Brake(_key("client secret", client_id, network_of(address)), 50, 300),)

@@ -1,0 +1,226 @@
+"""One frozen Settings, read from ``IDP_*`` (secrets also from files), checked as a whole at start.
+
+All mistakes are reported together, each with what to do (``ConfigurationError``).
+
+Why an ``http`` issuer is for loopback only: tokens and cookies in the clear on a network are lost
+(RFC 9700 section 2.6); on loopback it lets ``idp demo`` run without a certificate.
+
+Why a missing master key is made on loopback and refused elsewhere: a key that a production machine
+invents for itself is one that nobody has backed up and that the second machine does not have.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import ipaddress
+import os
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from .domain.master_key import KEY_BYTES, MasterKey, MasterKeys
+from .errors import ConfigurationError
+
+MINUTE, HOUR, DAY = 60, 3600, 86400
+
+
+class Settings(BaseSettings):
+    """Durations are in seconds."""
+
+    model_config = SettingsConfigDict(env_prefix="IDP_", frozen=True, extra="ignore", hide_input_in_errors=True)
+
+    issuer: str = Field("http://localhost:8000", description="Public address of this provider; every URL is made from it")
+    name: str = Field("idp", description="What people know this provider as; shown on every page")
+    accent_color: str = Field("#0b5fff", description="Accent of the pages; refused if its contrast is too low")
+    data_dir: Path = Field(Path("data"), description="Where the embedded database and development key live")
+    database_url: str = Field("", description="SQLAlchemy URL; empty means SQLite in the data directory")
+    database_pool_size: int = Field(8, ge=1, le=200, description="Connections each worker process keeps at most")
+    redis_url: SecretStr | None = Field(None, description="Redis for the hot copy; none means SQL alone")
+    master_key: SecretStr | None = Field(None, description="32 random bytes, base64url; older ones follow after commas")
+    master_key_file: Path | None = Field(None, description="File that holds the master key")
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Addresses or networks of proxies whose X-Forwarded-For is believed"
+    )
+    smtp_url: SecretStr | None = Field(None, description="smtp://user:password@host:port, or smtps://")
+    mail_from: str = Field("", description="Sender of mails")
+    pkce_required: Literal["all", "public"] = Field("all", description="Who must send a code_challenge")
+    client_registration: Literal["open", "token", "closed"] = Field("closed", description="Who may register clients")
+    client_registration_token: SecretStr | None = Field(None, description="The initial access token, if 'token'")
+    user_registration: bool = Field(True, description="May people create accounts on the sign-in page?")
+    fetch_private_networks: bool = Field(False, description="May we fetch client URLs at private addresses?")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level logged")
+
+    access_token_life: int = Field(15 * MINUTE, ge=30, le=HOUR, description="Life of access tokens")
+    id_token_life: int = Field(15 * MINUTE, ge=30, le=DAY, description="Life of ID tokens")
+    code_life: int = Field(60, ge=5, le=60, description="Life of authorization codes (ASVS 10.4.3)")
+    refresh_idle_life: int = Field(30 * DAY, ge=60, description="A refresh token unused for so long is dead")
+    refresh_absolute_life: int = Field(365 * DAY, ge=60, description="No refresh family lives longer")
+    refresh_grace: int = Field(30, ge=0, le=300, description="Within it the last refresh token may be retried; 0 is strict")
+    session_idle_life: int = Field(14 * DAY, ge=60, description="A session unused for so long ends")
+    session_absolute_life: int = Field(90 * DAY, ge=60, description="No session lives longer")
+    session_remember_life: int = Field(30 * DAY, ge=60, description="Idle life and cookie life of 'keep me signed in'")
+    proof_life: int = Field(10 * MINUTE, ge=30, le=HOUR, description="How fresh a proof ending other sessions needs")
+    interaction_life: int = Field(60 * MINUTE, ge=20 * MINUTE, le=DAY, description="How long a sign-in may take")
+    key_rotation: int = Field(90 * DAY, ge=HOUR, description="Age at which a signing key is replaced")
+    jwks_max_age: int = Field(5 * MINUTE, ge=0, le=HOUR, description="How long others may cache the JWKS")
+    housekeeping: bool = Field(True, description="Run the sweeper and key rotation inside 'idp serve'")
+
+    @field_validator("trusted_proxies", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    # ── derived ──────────────────────────────────────────────────────────────────────────────────
+
+    @property
+    def secure(self) -> bool:
+        """Is the issuer https, and so every cookie ``Secure`` with the ``__Host-`` prefix?"""
+        return self.issuer.startswith("https:")
+
+    @property
+    def host(self) -> str:
+        """The ``Host`` under which we are asked, as the issuer spells it."""
+        return urlsplit(self.issuer).netloc
+
+    @property
+    def path_prefix(self) -> str:
+        """The path of the issuer, '' for a root issuer; every endpoint stands beneath it."""
+        return urlsplit(self.issuer).path
+
+    @property
+    def sql_url(self) -> str:
+        """The database in use."""
+        return self.database_url or f"sqlite:///{(self.data_dir / 'idp.sqlite').absolute()}"
+
+    def url(self, path: str) -> str:
+        """An absolute URL of ours; made from the issuer, never from a request (CVE-2025-64101)."""
+        return self.issuer + path
+
+    def proxy_networks(self) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
+        """The proxies we were told of."""
+        return [ipaddress.ip_network(network, strict=False) for network in self.trusted_proxies]
+
+    def problems(self) -> list[str]:
+        """Everything wrong that single fields cannot see."""
+        return [*_issuer_problems(self.issuer), *self._proxy_problems(), *self._key_problems(), *self._life_problems()]
+
+    def _proxy_problems(self) -> list[str]:
+        try:
+            self.proxy_networks()
+        except ValueError as error:
+            return [f"IDP_TRUSTED_PROXIES: {error}; list addresses or networks, separated by commas"]
+        return []
+
+    def _key_problems(self) -> list[str]:
+        try:
+            self.master_keys()
+        except ConfigurationError as error:
+            return error.problems
+        return []
+
+    def _life_problems(self) -> list[str]:
+        problems = []
+        if self.client_registration == "token" and not self.client_registration_token:
+            problems.append("IDP_CLIENT_REGISTRATION=token needs IDP_CLIENT_REGISTRATION_TOKEN")
+        if self.refresh_idle_life > self.refresh_absolute_life:
+            problems.append("IDP_REFRESH_IDLE_LIFE is longer than IDP_REFRESH_ABSOLUTE_LIFE; lower it")
+        if self.database_url and not self.database_url.startswith(("sqlite:///", "postgresql+psycopg://")):
+            problems.append("IDP_DATABASE_URL: use sqlite:///path or postgresql+psycopg://user:password@host/name")
+        return problems
+
+    # ── the master key ───────────────────────────────────────────────────────────────────────────
+
+    def master_keys(self) -> MasterKeys:
+        """The keys in force. On loopback a missing one is made and kept in the data directory."""
+        text = self._master_key_text()
+        return MasterKeys([_decode_key(part) for part in text.replace(",", " ").split()])
+
+    def _master_key_text(self) -> str:
+        if self.master_key is not None:
+            return self.master_key.get_secret_value()
+        path = self.master_key_file or (None if self.secure else self.data_dir / "master.key")
+        if path is None:
+            raise ConfigurationError([_NO_KEY])
+        if self.master_key_file is None:
+            _make_development_key(path)
+        try:
+            return path.read_text().strip()
+        except OSError as error:
+            raise ConfigurationError([f"IDP_MASTER_KEY_FILE: {path} cannot be read ({error.strerror})"]) from None
+
+
+_NO_KEY = (
+    "IDP_MASTER_KEY (or IDP_MASTER_KEY_FILE) is missing: make one with `idp key master` "
+    "and keep a copy outside this machine"
+)
+
+
+def load(**overrides: Any) -> Settings:
+    """Read the environment and check it whole. Raises ConfigurationError with every problem."""
+    try:
+        settings = Settings(**overrides)
+    except ValidationError as error:
+        raise ConfigurationError([_problem(entry) for entry in error.errors()]) from None
+    if problems := settings.problems():
+        raise ConfigurationError(problems)
+    return settings
+
+
+def _problem(entry: Any) -> str:
+    name = "IDP_" + "_".join(str(part) for part in entry["loc"]).upper()
+    return f"{name}: {entry['msg']}"
+
+
+def _issuer_problems(issuer: str) -> list[str]:
+    try:
+        parts = urlsplit(issuer)
+        host, _port = parts.hostname or "", parts.port
+    except ValueError as error:
+        return [f"IDP_ISSUER: {error}"]
+    problems = []
+    if parts.scheme not in ("http", "https") or not host:
+        return ["IDP_ISSUER must be an https URL like https://id.example.com"]
+    if parts.query or parts.fragment or parts.username or issuer.endswith("/"):
+        problems.append("IDP_ISSUER has no query, fragment, user or final slash (RFC 8414 section 2)")
+    if parts.scheme == "http" and not is_loopback(host):
+        problems.append("IDP_ISSUER: http is for localhost only; use https")
+    return problems
+
+
+def is_loopback(host: str) -> bool:
+    """A name or address that cannot leave this machine (RFC 6761 section 6.3 for localhost)."""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _decode_key(text: str) -> MasterKey:
+    try:
+        secret = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    except (ValueError, binascii.Error):
+        secret = b""
+    if len(secret) != KEY_BYTES:
+        raise ConfigurationError([f"IDP_MASTER_KEY must be {KEY_BYTES} bytes in base64url; `idp key master` makes one"])
+    return MasterKey(secret)
+
+
+def _make_development_key(path: Path) -> None:
+    """Write a key with O_EXCL, so that of several processes that start at once one alone wins."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    descriptor = os.open(draft, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(base64.urlsafe_b64encode(os.urandom(KEY_BYTES)).rstrip(b"=").decode() + "\n")
+    try:
+        os.link(draft, path)
+    except FileExistsError:
+        pass
+    finally:
+        draft.unlink()
