@@ -1,0 +1,101 @@
+"""Every refusal an API can answer, with its status and challenge (RFC 6750 section 3).
+
+    TokenError
+    ├── TokenMissing          401, a challenge without an error code (section 3.1, last paragraph)
+    ├── TokenInvalid          401 invalid_token
+    ├── InsufficientScope     403 insufficient_scope, names the scope that is needed
+    └── VerifierUnavailable   503 with Retry-After: nobody could say, so nobody is let in
+
+Why 503 and not 401 when the issuer is silent: a 401 tells an honest app that its token is dead, and
+it would throw a good sign-in away. Why not 200: the session may have ended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+
+def _quoted(text: str) -> str:
+    """A quoted-string holding only what RFC 6750 section 3 allows in ``error_description``."""
+    return '"' + "".join(c if " " <= c <= "~" and c not in '"\\' else "?" for c in text) + '"'
+
+
+class TokenError(Exception):
+    """The request may not pass. ``description`` is public; ``error`` is None where no code is due."""
+
+    status = 401
+    error: str | None = None
+
+    def __init__(self, description: str) -> None:
+        super().__init__(description)
+        self.description = description
+
+    def parameters(self) -> dict[str, str]:
+        """What the challenge says, in order."""
+        if self.error is None:
+            return {}
+        return {"error": self.error, "error_description": self.description}
+
+    def challenge(self, realm: str | None = None) -> str:
+        """The value of ``WWW-Authenticate``."""
+        parameters = {**({"realm": realm} if realm else {}), **self.parameters()}
+        listed = ", ".join(f"{name}={_quoted(value)}" for name, value in parameters.items())
+        return f"Bearer {listed}".rstrip()
+
+    def headers(self, realm: str | None = None) -> dict[str, str]:
+        """The headers of the answer; it must not be cached, as it is true of this moment alone."""
+        return {"WWW-Authenticate": self.challenge(realm), "Cache-Control": "no-store"}
+
+    def body(self) -> dict[str, str]:
+        """A JSON body for programs; RFC 6750 asks for none, people who debug do."""
+        return {"error": self.error or "token_missing", "error_description": self.description}
+
+
+class TokenMissing(TokenError):
+    """The request carries no bearer token."""
+
+    def __init__(self, description: str = "send an access token: Authorization: Bearer ...") -> None:
+        super().__init__(description)
+
+
+class TokenInvalid(TokenError):
+    """The token is malformed, expired, for somebody else, or its session has ended."""
+
+    error = "invalid_token"
+
+
+class InsufficientScope(TokenError):
+    """The token is good but does not reach so far. ``scope`` is what the request needs."""
+
+    status = 403
+    error = "insufficient_scope"
+
+    def __init__(self, scope: Iterable[str]) -> None:
+        self.scope = tuple(scope)
+        super().__init__(f"this needs the scope {' '.join(self.scope)}")
+
+    def parameters(self) -> dict[str, str]:
+        """Section 3: ``scope`` tells the client what to ask for."""
+        return {**super().parameters(), "scope": " ".join(self.scope)}
+
+
+class VerifierUnavailable(TokenError):
+    """The issuer did not give an answer that could be used. ``retry_after`` is in whole seconds.
+
+    ``description`` is public; ``detail`` is for the log alone, as it may name inner addresses.
+    """
+
+    status = 503
+    error = "temporarily_unavailable"
+
+    def __init__(self, detail: str, retry_after: int = 2) -> None:
+        super().__init__("the token could not be checked just now")
+        self.detail = detail
+        self.retry_after = retry_after
+
+    def headers(self, realm: str | None = None) -> dict[str, str]:  # noqa: ARG002 - the root's signature
+        """No challenge: it would tell the client that its token is at fault."""
+        return {"Retry-After": str(self.retry_after), "Cache-Control": "no-store"}
+
+    def __str__(self) -> str:
+        return self.detail
