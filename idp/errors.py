@@ -5,6 +5,7 @@
     ├── SignInRefused        one public sentence whatever the cause (ASVS 6.3.8)
     ├── InputRefused         a form of ours was filled in wrongly: field -> sentence
     ├── ProofRequired        the act needs a fresh proof of who the person is (ASVS 7.5.2)
+    ├── TokenRejected        a JWT is not what it must be; never says which check it failed
     ├── Throttled            too many attempts; says when to come back (429)
     ├── NotFound             no such thing, or not yours: the two are not told apart
     ├── Conflict             it exists already
@@ -84,6 +85,10 @@ class InputRefused(IdpError):
 
 class ProofRequired(IdpError):
     """The last proof of identity is too old for what was asked."""
+
+
+class TokenRejected(IdpError):
+    """A JWT did not verify. The message is for our log; whoever sent it learns nothing from it."""
 
 
 class Throttled(IdpError):

@@ -68,6 +68,8 @@ def decide(
     now: datetime,
 ) -> Decision:
     """Decide from facts alone. ``session`` is live or None; ``interaction`` None on first entry."""
+    if interaction is not None and interaction.denied_at is not None:
+        return Refuse("access_denied", "the person pressed Cancel", "RFC 6749 4.1.2.1")
     if request.acr_essential and not set(request.acr_values) & set(ACR_SUPPORTED):
         return Refuse(
             "unmet_authentication_requirements", "none of the required acr values can be reached",
@@ -89,7 +91,7 @@ def _next_page(
         return SignIn()
     if _must_sign_in_again(request, session, interaction, now):
         return SignIn(fresh=True)
-    if "select_account" in request.prompt and not _answered_by(interaction and interaction.chosen_by, session):
+    if "select_account" in request.prompt and not _answered_by(interaction.chosen_by if interaction else None, session):
         # a sign-in within this interaction is a choice of account already
         if interaction is None or session.auth_time < interaction.created_at:
             return ChooseAccount()
@@ -115,7 +117,7 @@ def _consent(
     given = consent.scopes if consent is not None else ()
     new = tuple(scope for scope in request.scope if scope not in given)
     already = tuple(scope for scope in request.scope if scope in given)
-    if _answered_by(interaction and interaction.consented_by, session) and not new:
+    if _answered_by(interaction.consented_by if interaction else None, session) and not new:
         return Issue()
     if "consent" in request.prompt:
         return AskConsent(new, already)

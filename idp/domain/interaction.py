@@ -49,7 +49,7 @@ class Interaction:
 
     ``id`` is 256 random bits, base64url. ``chosen_by`` and ``consented_by`` are session ids: an
     answer given in one session says nothing about another. ``completed_at`` is set when the answer
-    has been sent to the client.
+    has been sent to the client; ``denied_at`` when the person pressed Cancel.
     """
 
     id: str
@@ -58,4 +58,5 @@ class Interaction:
     expires_at: datetime
     chosen_by: UUID | None = None
     consented_by: UUID | None = None
+    denied_at: datetime | None = None
     completed_at: datetime | None = None

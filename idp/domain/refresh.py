@@ -125,8 +125,8 @@ def classify(
     """
     if family is None or not live or family.client_id != client_id:
         return Verdict.DEAD
-    if presented == family.counter:
-        return Verdict.RETRY  # lost the race for its own rotation and then read the winner's row late
+    if presented >= family.counter:
+        return Verdict.DEAD  # from the future: the database was restored from before this token was made
     in_grace = (now - family.rotated_at).total_seconds() < grace
     if presented == family.counter - 1 and in_grace:
         return Verdict.RETRY

@@ -1,0 +1,66 @@
+"""What can be done: the only place where state changes.
+
+Services talk to ``domain.ports`` and know neither Flask nor SQL. Transactions are opened by the edge
+through ``work``; the two exceptions say why in their modules (``refresh``, ``sign_in``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..domain.master_key import MasterKeys
+from ..domain.ports import Clock, Stores, Work
+from ..settings import Settings
+from .accounts import Accounts
+from .clients import Clients, Resources
+from .codes import Codes
+from .consents import Consents
+from .housekeeping import Housekeeping
+from .interactions import InteractionFlow
+from .keys import Keys
+from .refresh import Refreshing
+from .sessions import SessionControl
+from .sign_in import SignIn
+from .tokens import Tokens
+
+
+@dataclass(frozen=True, kw_only=True)
+class Services:
+    """Everything an edge is given."""
+
+    work: Work
+    clock: Clock
+    accounts: Accounts
+    sign_in: SignIn
+    sessions: SessionControl
+    consents: Consents
+    interactions: InteractionFlow
+    codes: Codes
+    refresh: Refreshing
+    tokens: Tokens
+    keys: Keys
+    clients: Clients
+    resources: Resources
+    housekeeping: Housekeeping
+
+
+def build(stores: Stores, settings: Settings, master_keys: MasterKeys) -> Services:
+    """Wire the services to their stores."""
+    sessions = SessionControl(stores, settings)
+    keys = Keys(stores, settings)
+    return Services(
+        work=stores.work,
+        clock=stores.clock,
+        accounts=Accounts(stores, settings, sessions),
+        sign_in=SignIn(stores, settings, sessions),
+        sessions=sessions,
+        consents=Consents(stores, sessions),
+        interactions=InteractionFlow(stores, settings),
+        codes=Codes(stores, settings, master_keys, sessions),
+        refresh=Refreshing(stores, settings, master_keys, sessions),
+        tokens=Tokens(stores, sessions),
+        keys=keys,
+        clients=Clients(stores, sessions),
+        resources=Resources(stores),
+        housekeeping=Housekeeping(stores, sessions, keys),
+    )

@@ -1,0 +1,175 @@
+"""Accounts: made, found, disabled, deleted; and the rule for new passwords.
+
+The password rule is length and rarity, never composition (ASVS 6.2.1, 6.2.4, 6.2.5): at least eight
+characters, not one of the thousands that guessers try first, not the address itself.
+
+Why registration says that an address is taken: an account is usable at once, so success and refusal
+differ whatever the words. Confirming the address by mail first is what hides it (ASVS 6.3.8).
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import cache
+from uuid import UUID
+
+from email_validator import EmailNotValidError, validate_email
+from zxcvbn.frequency_lists import FREQUENCY_LISTS
+
+from ..domain.device import Origin
+from ..domain.event import SecurityEvent
+from ..domain.ports import Stores
+from ..domain.session import EndReason, WholeUser
+from ..domain.throttle import registration_brakes
+from ..domain.user import User, email_key
+from ..errors import Conflict, InputRefused, NotFound, Throttled
+from ..settings import Settings
+from .sessions import SessionControl
+
+MIN_PASSWORD, MAX_PASSWORD_BYTES = 8, 1024
+
+
+@cache
+def _common_passwords() -> frozenset[str]:
+    return frozenset(str(word) for word in FREQUENCY_LISTS["passwords"])
+
+
+def password_problem(password: str, email: str) -> str | None:
+    """Why a new password cannot be taken, as a sentence for the person; None if it can."""
+    if len(password) < MIN_PASSWORD:
+        return "Use at least 8 characters. A few words in a row work well."
+    if len(password.encode("utf-8", "surrogatepass")) > MAX_PASSWORD_BYTES:
+        return "Use a shorter password."
+    if password.casefold() in _common_passwords():
+        return "Many people use this password, so it is among the first that others try. Choose another."
+    if email_key(password) in (email_key(email), email_key(email).partition("@")[0]):
+        return "Your email address is not a safe password. Choose another."
+    return None
+
+
+def email_problem(email: str) -> str | None:
+    """Why an address cannot be taken, as a sentence for the person; None if it can."""
+    try:
+        validate_email(email.strip(), check_deliverability=False, test_environment=True)
+    except EmailNotValidError:
+        return "Enter an email address like name@example.com."
+    return None if len(email) <= 254 else "Enter a shorter email address."
+
+
+def _clean_name(name: str) -> str:
+    """Without control and direction characters, which could disguise what is shown (ASVS 10.4.7)."""
+    return "".join(c for c in name if unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Co")).strip()[:120]
+
+
+class Accounts:
+    """Every change happens in the caller's transaction; ending what must end goes through P2."""
+
+    def __init__(self, stores: Stores, settings: Settings, sessions: SessionControl) -> None:
+        self._stores = stores
+        self._settings = settings
+        self._sessions = sessions
+
+    def register(self, email: str, password: str, name: str, origin: Origin) -> User:
+        """A person makes an account for themselves. Raises InputRefused or Throttled."""
+        if not self._settings.user_registration:
+            raise NotFound
+        wait = self._stores.throttles.take(registration_brakes(origin.address), self._stores.clock.now())
+        if wait:
+            raise Throttled(wait)
+        claims = {"name": cleaned} if (cleaned := _clean_name(name)) else {}
+        try:
+            return self.create(email, password, claims, by="self", origin=origin)
+        except Conflict:
+            problem = "There is already an account with this address. Sign in instead, or use another address."
+            raise InputRefused({"email": problem}) from None
+
+    def create(
+        self,
+        email: str,
+        password: str,
+        claims: Mapping[str, object],
+        *,
+        by: str = "operator",
+        email_verified: bool = False,
+        origin: Origin | None = None,
+    ) -> User:
+        """Make an account. Raises InputRefused for what is wrong, Conflict for a taken address."""
+        problems = {"email": email_problem(email), "password": password_problem(password, email)}
+        if found := {field: text for field, text in problems.items() if text is not None}:
+            raise InputRefused(found)
+        hashed = self._stores.passwords.hash(password)
+        now = self._stores.clock.now()
+        user = User(
+            id=self._stores.randomness.uuid(), email=email.strip(), email_verified=email_verified,
+            password_hash=hashed, claims=dict(claims), created_at=now, updated_at=now, password_changed_at=now,
+        )  # fmt: skip
+        self._stores.users.add(user)
+        self._record("account.created", user, by, origin)
+        return user
+
+    def find(self, email: str) -> User:
+        """By address, however it is spelt. Raises NotFound."""
+        user = self._stores.users.by_email(email)
+        if user is None:
+            raise NotFound(email)
+        return user
+
+    def get(self, user_id: UUID) -> User:
+        """By ``sub``. Raises NotFound."""
+        user = self._stores.users.get(user_id)
+        if user is None:
+            raise NotFound(str(user_id))
+        return user
+
+    def list(self) -> Sequence[User]:
+        """Everybody who is not deleted."""
+        return self._stores.users.list()
+
+    def disable(self, user: User, by: str = "operator") -> User:
+        """Nobody signs in as this user any more, and everything of theirs ends."""
+        now = self._stores.clock.now()
+        changed = self._save(replace(user, disabled_at=user.disabled_at or now))
+        self._sessions.end_session(WholeUser(user.id), EndReason.USER_DISABLED, by=by)
+        self._record("account.disabled", user, by)
+        return changed
+
+    def enable(self, user: User, by: str = "operator") -> User:
+        """Let the user sign in again; what had ended stays ended."""
+        changed = self._save(replace(user, disabled_at=None))
+        self._record("account.enabled", user, by)
+        return changed
+
+    def set_password(self, user: User, password: str, by: str = "operator") -> User:
+        """An operator sets a password: all sessions end, as after a reset (design.md section 5)."""
+        if (problem := password_problem(password, user.email)) is not None:
+            raise InputRefused({"password": problem})
+        hashed = self._stores.passwords.hash(password)
+        changed = self._save(replace(user, password_hash=hashed, password_changed_at=self._stores.clock.now()))
+        self._sessions.end_session(WholeUser(user.id), EndReason.PASSWORD_RESET, by=by)
+        self._record("password.set", user, by)
+        return changed
+
+    def delete(self, user: User, by: str = "operator") -> None:
+        """End everything, then keep a tombstone without personal data, so ``sub`` is never reused."""
+        self._sessions.end_session(WholeUser(user.id), EndReason.USER_DELETED, by=by)
+        for consent in self._stores.consents.of_user(user.id):
+            self._stores.consents.withdraw(user.id, consent.client_id)
+        now = self._stores.clock.now()
+        self._save(replace(user, email="", email_verified=False, password_hash=None, claims={}, deleted_at=now))
+        self._record("account.deleted", user, by)
+
+    def _save(self, user: User) -> User:
+        changed = replace(user, updated_at=self._stores.clock.now())
+        self._stores.users.save(changed)
+        return changed
+
+    def _record(self, kind: str, user: User, by: str, origin: Origin | None = None) -> None:
+        origin = origin or Origin()
+        self._stores.events.append(
+            SecurityEvent(
+                id=self._stores.randomness.uuid(), at=self._stores.clock.now(), kind=kind, user_id=user.id,
+                actor=by, address=origin.address, user_agent=origin.user_agent,
+            )
+        )  # fmt: skip

@@ -1,0 +1,264 @@
+"""Clients and resources: registered, changed, disabled, deleted.
+
+Secrets are 256 random bits, shown once, kept as SHA-256: slow hashing protects words people choose,
+not 256 random bits, and would cap a token endpoint at a few requests a second.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from urllib.parse import urlsplit
+
+from .. import jose
+from ..domain.client import AuthMethod, Client, ClientOrigin
+from ..domain.client_metadata import ClientMetadata, MetadataProblem, check
+from ..domain.event import SecurityEvent
+from ..domain.ports import Stores
+from ..domain.scope import STANDARD_SCOPES, Resource, Scope, parse_scope
+from ..domain.session import EndReason, WholeClient
+from ..errors import InputRefused, NotFound, ProtocolError
+from .sessions import SessionControl, secret_hash
+
+_WITH_SECRET = (AuthMethod.BASIC, AuthMethod.POST)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewClient:
+    """A registration, with the secrets that are shown this once."""
+
+    client: Client
+    client_secret: str | None
+    registration_access_token: str | None
+
+
+class Clients:
+    """Every change happens in the caller's transaction."""
+
+    def __init__(self, stores: Stores, sessions: SessionControl) -> None:
+        self._stores = stores
+        self._sessions = sessions
+
+    # ── read ─────────────────────────────────────────────────────────────────────────────────────
+
+    def find(self, client_id: str) -> Client | None:
+        """Exact look-up of an id that we made; disabled ones too."""
+        return self._stores.clients.get(client_id) if 0 < len(client_id) <= 256 else None
+
+    def get(self, client_id: str) -> Client:
+        """Raises NotFound."""
+        client = self.find(client_id)
+        if client is None:
+            raise NotFound(client_id)
+        return client
+
+    def list(self) -> Sequence[Client]:
+        """All of them."""
+        return self._stores.clients.list()
+
+    # ── change ───────────────────────────────────────────────────────────────────────────────────
+
+    def create(
+        self,
+        metadata: Mapping[str, object],
+        *,
+        origin: ClientOrigin,
+        client_id: str | None = None,
+        trusted: bool = False,
+        pkce_required: bool | None = None,
+        refresh_grace: int | None = None,
+    ) -> NewClient:
+        """Register. Raises ProtocolError (RFC 7591 section 3.2.2) for metadata that cannot be."""
+        checked = self._checked(metadata)
+        now = self._stores.clock.now()
+        chance = self._stores.randomness
+        secret = chance.token() if checked.token_endpoint_auth_method in _WITH_SECRET else None
+        token = chance.token() if origin is ClientOrigin.DYNAMIC else None
+        blank = Client(
+            client_id=client_id or str(chance.uuid()), client_name="", origin=origin, created_at=now, updated_at=now,
+            secret_hash=secret_hash(secret) if secret else None,
+            registration_token_hash=secret_hash(token) if token else None,
+            trusted=trusted, pkce_required=pkce_required, refresh_grace=refresh_grace,
+        )  # fmt: skip
+        client = self._with_metadata(blank, checked)
+        self._stores.clients.add(client)
+        self._record("client.created", client, "operator" if origin is ClientOrigin.OPERATOR else "anonymous")
+        return NewClient(client=client, client_secret=secret, registration_access_token=token)
+
+    def replace_metadata(self, client: Client, metadata: Mapping[str, object], by: str) -> NewClient:
+        """RFC 7592 section 2.2: the new document replaces the old as a whole.
+
+        A method that needs a secret where there was none gets one; one that needs none loses it.
+        The registration access token is renewed with every change.
+        """
+        changed = self._with_metadata(client, self._checked(metadata))
+        secret = None
+        if changed.token_endpoint_auth_method not in _WITH_SECRET:
+            changed = replace(changed, secret_hash=None)
+        elif changed.secret_hash is None:
+            secret = self._stores.randomness.token()
+            changed = replace(changed, secret_hash=secret_hash(secret))
+        token = self._stores.randomness.token() if client.registration_token_hash else None
+        if token is not None:
+            changed = replace(changed, registration_token_hash=secret_hash(token))
+        self._save(changed, "client.changed", by)
+        return NewClient(client=changed, client_secret=secret, registration_access_token=token)
+
+    def update(self, client_id: str, changes: Mapping[str, object], **operator: object) -> Client:
+        """An operator changes single members; ``operator`` ones are those no client may set itself."""
+        client = self.get(client_id)
+        changed = self._with_metadata(client, self._checked({**document(client), **changes}))
+        known = {"trusted", "pkce_required", "refresh_grace"}
+        if unknown := set(operator) - known:
+            raise InputRefused({name: "no such member" for name in unknown})
+        changed = replace(changed, **operator)  # type: ignore[arg-type]
+        self._save(changed, "client.changed", "operator")
+        return changed
+
+    def rotate_secret(self, client_id: str) -> str:
+        """A new secret; the old one is dead at once. Raises NotFound, or InputRefused if it has none."""
+        client = self.get(client_id)
+        if client.token_endpoint_auth_method not in _WITH_SECRET:
+            raise InputRefused({"client_id": "this client authenticates without a secret"})
+        secret = self._stores.randomness.token()
+        self._save(replace(client, secret_hash=secret_hash(secret)), "client.secret_rotated", "operator")
+        return secret
+
+    def disable(self, client_id: str, by: str = "operator") -> Client:
+        """It can do nothing any more; what it holds ends, consent is withdrawn (design.md section 5)."""
+        client = replace(self.get(client_id), disabled_at=self._stores.clock.now())
+        self._save(client, "client.disabled", by)
+        self._end(client, EndReason.CLIENT_DISABLED, by)
+        return client
+
+    def enable(self, client_id: str, by: str = "operator") -> Client:
+        """Let it work again; what had ended stays ended."""
+        client = replace(self.get(client_id), disabled_at=None)
+        self._save(client, "client.enabled", by)
+        return client
+
+    def delete(self, client_id: str, by: str = "operator") -> None:
+        """End what it holds, then forget it. Raises NotFound."""
+        client = self.get(client_id)
+        self._end(client, EndReason.CLIENT_DELETED, by)
+        self._stores.clients.delete(client_id)
+        self._record("client.deleted", client, by)
+
+    # ── inside ───────────────────────────────────────────────────────────────────────────────────
+
+    def _checked(self, metadata: Mapping[str, object]) -> ClientMetadata:
+        try:
+            return check(metadata, jose.key_strong_enough)
+        except MetadataProblem as problem:
+            raise ProtocolError(problem.code, problem.text, section="RFC 7591 3.2.2") from None
+
+    def _with_metadata(self, client: Client, metadata: ClientMetadata) -> Client:
+        return replace(
+            client,
+            client_name=metadata.client_name or client.client_id,
+            redirect_uris=metadata.redirect_uris,
+            post_logout_redirect_uris=metadata.post_logout_redirect_uris,
+            grant_types=metadata.grant_types,
+            token_endpoint_auth_method=metadata.token_endpoint_auth_method,
+            token_endpoint_auth_signing_alg=metadata.token_endpoint_auth_signing_alg,
+            application_type=metadata.application_type,
+            scope=self._allowed_scope(metadata.scope),
+            jwks=metadata.jwks,
+            jwks_uri=metadata.jwks_uri,
+            metadata=metadata.rest,
+            updated_at=self._stores.clock.now(),
+        )
+
+    def _allowed_scope(self, wanted: tuple[str, ...] | None) -> tuple[str, ...]:
+        """What exists of it; without a wish, everything that exists: consent decides each time."""
+        own = [scope.name for _resource, scopes in self._stores.resources.list() for scope in scopes]
+        known = (*STANDARD_SCOPES, *own)
+        return known if wanted is None else tuple(name for name in wanted if name in known)
+
+    def _end(self, client: Client, reason: EndReason, by: str) -> None:
+        self._sessions.end_session(WholeClient(client.client_id), reason, by=by)
+        self._stores.consents.withdraw_client(client.client_id)
+
+    def _save(self, client: Client, kind: str, by: str) -> None:
+        if not self._stores.clients.save(replace(client, updated_at=self._stores.clock.now())):
+            raise NotFound(client.client_id)
+        self._record(kind, client, by)
+
+    def _record(self, kind: str, client: Client, by: str) -> None:
+        self._stores.events.append(
+            SecurityEvent(
+                id=self._stores.randomness.uuid(), at=self._stores.clock.now(), kind=kind,
+                client_id=client.client_id, actor=by,
+            )
+        )  # fmt: skip
+
+
+def document(client: Client) -> dict[str, object]:
+    """The client's metadata as RFC 7591 spells it, without identifiers and secrets."""
+    members: dict[str, object] = {
+        "client_name": client.client_name,
+        "redirect_uris": list(client.redirect_uris),
+        "post_logout_redirect_uris": list(client.post_logout_redirect_uris),
+        "grant_types": [item.value for item in client.grant_types],
+        "response_types": ["code"] if "authorization_code" in client.grant_types else [],
+        "token_endpoint_auth_method": client.token_endpoint_auth_method.value,
+        "token_endpoint_auth_signing_alg": client.token_endpoint_auth_signing_alg,
+        "application_type": client.application_type,
+        "scope": " ".join(client.scope),
+        "jwks": dict(client.jwks) if client.jwks else None,
+        "jwks_uri": client.jwks_uri,
+    }
+    kept = {name: value for name, value in members.items() if value is not None}
+    return {**kept, **client.metadata}
+
+
+class Resources:
+    """The operator's APIs (RFC 8707), their scopes, and who is their resource server."""
+
+    def __init__(self, stores: Stores) -> None:
+        self._stores = stores
+
+    def list(self) -> Sequence[tuple[Resource, Sequence[Scope]]]:
+        """Each with its scopes."""
+        return self._stores.resources.list()
+
+    def create(self, identifier: str, name: str, scopes: Mapping[str, str], client_id: str | None) -> Resource:
+        """Register an API. Every scope needs its sentence. Raises InputRefused or Conflict."""
+        problems = {**_identifier_problem(identifier), **_scope_problems(scopes)}
+        if client_id is not None and self._stores.clients.get(client_id) is None:
+            problems["client_id"] = "there is no such client"
+        if problems:
+            raise InputRefused(problems)
+        resource = Resource(identifier=identifier, name=name, client_id=client_id, created_at=self._now())
+        entries = [Scope(name=item, resource=identifier, sentence=text.strip()) for item, text in scopes.items()]
+        self._stores.resources.add(resource, entries)
+        return resource
+
+    def delete(self, identifier: str) -> None:
+        """Forget an API and its scopes. Raises NotFound."""
+        if not self._stores.resources.delete(identifier):
+            raise NotFound(identifier)
+
+    def _now(self) -> datetime:
+        return self._stores.clock.now()
+
+
+def _identifier_problem(identifier: str) -> dict[str, str]:
+    """RFC 8707 section 2: an absolute URI without a fragment."""
+    try:
+        parts = urlsplit(identifier)
+    except ValueError:
+        parts = urlsplit("")
+    fine = bool(parts.scheme) and "#" not in identifier and " " not in identifier and len(identifier) <= 500
+    return {} if fine else {"identifier": "must be an absolute URI without a fragment (RFC 8707 section 2)"}
+
+
+def _scope_problems(scopes: Mapping[str, str]) -> dict[str, str]:
+    problems = {}
+    for name, sentence in scopes.items():
+        if parse_scope(name) != (name,) or name in STANDARD_SCOPES:
+            problems[name] = "is not a scope name you can register (RFC 6749 section 3.3)"
+        elif not sentence.strip():
+            problems[name] = "needs the sentence that people read when they are asked"
+    return problems

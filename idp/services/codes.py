@@ -1,0 +1,141 @@
+"""Authorization codes: issued once consent stands, redeemed once (RFC 6749 sections 4.1.2 and 4.1.3).
+
+Order in redemption, and why: the edge authenticates the client and compares redirect_uri and PKCE
+against ``load``ed facts first, so a wrong verifier burns nothing; then one atomic claim decides which
+of several redemptions wins; only someone who passed all comparisons can trigger the ending that a
+replay causes, so a stranger who merely saw a code can do no harm with it.
+
+The ending of a replay is committed although the answer is an error (``persist``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from ..domain.client import Client, GrantType
+from ..domain.code import AuthorizationCode
+from ..domain.interaction import AuthorizationRequest
+from ..domain.ports import Stores
+from ..domain.refresh import RefreshFamily, format_token
+from ..domain.master_key import MasterKeys
+from ..domain.scope import OFFLINE_ACCESS
+from ..domain.session import ClientSession, EndReason, OneClientSession, Session
+from ..domain.user import User
+from ..errors import ProtocolError
+from ..settings import Settings
+from .sessions import Current, SessionControl, secret_hash
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grant:
+    """Everything a token answer is made from. ``user_id`` and ``sid`` are None without a person."""
+
+    client_id: str
+    scope: tuple[str, ...]
+    resources: tuple[str, ...]
+    user_id: UUID | None = None
+    user: User | None = None
+    sid: UUID | None = None
+    auth_time: datetime | None = None
+    acr: str | None = None
+    amr: tuple[str, ...] = ()
+    nonce: str | None = None
+    claims: Mapping[str, object] = field(default_factory=dict)
+    refresh_token: str | None = None
+
+
+def invalid_grant(description: str, section: str, *, persist: bool = False) -> ProtocolError:
+    """RFC 6749 section 5.2, invalid_grant."""
+    return ProtocolError("invalid_grant", description, section=section, persist=persist)
+
+
+class Codes:
+    """Issue and redeem."""
+
+    def __init__(self, stores: Stores, settings: Settings, master_keys: MasterKeys, sessions: SessionControl) -> None:
+        self._stores = stores
+        self._settings = settings
+        self._keys = master_keys
+        self._sessions = sessions
+
+    def issue(self, request: AuthorizationRequest, current: Current) -> str:
+        """A code for this session and this request. In the caller's transaction."""
+        now = self._stores.clock.now()
+        session = current.session
+        code = self._stores.randomness.token()
+        self._stores.codes.add(
+            AuthorizationCode(
+                code_hash=secret_hash(code), client_id=request.client_id, user_id=current.user.id,
+                session_id=session.id, device_id=session.device_id, redirect_uri=request.redirect_uri,
+                scope=request.scope, resources=request.resources, nonce=request.nonce,
+                code_challenge=request.code_challenge, claims=request.claims, auth_time=session.auth_time,
+                acr=session.acr, amr=session.amr, created_at=now,
+                expires_at=now + timedelta(seconds=self._settings.code_life),
+            )
+        )  # fmt: skip
+        return code
+
+    def load(self, code: str, client: Client) -> AuthorizationCode:
+        """The code's facts, for comparing; raises invalid_grant if it is unknown or another client's."""
+        found = self._stores.codes.get(secret_hash(code)) if len(code) == 43 else None
+        if found is None or found.client_id != client.client_id:
+            raise invalid_grant("the code is unknown, expired or was issued to another client", "RFC 6749 5.2")
+        return found
+
+    def redeem(self, found: AuthorizationCode, client: Client) -> Grant:
+        """Use a compared code up and create what it stands for. In the caller's transaction."""
+        now = self._stores.clock.now()
+        if not self._stores.codes.claim(found.code_hash, now):
+            raise self._not_claimed(found)
+        session = self._stores.sessions.lock_live(found.session_id, now)
+        if session is None:
+            raise invalid_grant("the session of this code has ended", "RFC 6749 5.2", persist=True)
+        joined = self._stores.client_sessions.join(self._client_session(found, session, client, now))
+        self._stores.codes.redeemed(found.code_hash, joined.id)
+        return Grant(
+            client_id=client.client_id, user_id=found.user_id, user=self._stores.users.get(found.user_id),
+            sid=joined.id, scope=found.scope, resources=found.resources, auth_time=found.auth_time, acr=found.acr,
+            amr=found.amr, nonce=found.nonce, claims=found.claims,
+            refresh_token=self._refresh_token(found, joined, client, now),
+        )  # fmt: skip
+
+    # ── inside ───────────────────────────────────────────────────────────────────────────────────
+
+    def _not_claimed(self, found: AuthorizationCode) -> ProtocolError:
+        used = self._stores.codes.get(found.code_hash)
+        if used is None or used.used_at is None:
+            return invalid_grant("the code has expired", "RFC 6749 4.1.2")
+        if used.client_session_id is not None:
+            self._sessions.end_session(
+                OneClientSession(used.client_session_id), EndReason.CODE_REUSE, by=f"client:{used.client_id}"
+            )
+        return invalid_grant("the code was used before; what it gave has been ended", "RFC 6749 4.1.2", persist=True)
+
+    def _client_session(
+        self, found: AuthorizationCode, session: Session, client: Client, now: datetime
+    ) -> ClientSession:  # fmt: skip
+        return ClientSession(
+            id=self._stores.randomness.uuid(), user_id=found.user_id, session_id=session.id,
+            device_id=session.device_id, client_id=client.client_id,
+            offline=OFFLINE_ACCESS in found.scope and GrantType.REFRESH_TOKEN in client.grant_types,
+            scope=found.scope, created_at=now, last_used_at=now,
+        )  # fmt: skip
+
+    def _refresh_token(
+        self, found: AuthorizationCode, joined: ClientSession, client: Client, now: datetime
+    ) -> str | None:  # fmt: skip
+        if GrantType.REFRESH_TOKEN not in client.grant_types:
+            return None
+        settings = self._settings
+        family = RefreshFamily(
+            id=self._stores.randomness.uuid(), client_session_id=joined.id, user_id=found.user_id,
+            client_id=client.client_id, counter=0, rotated_at=now, scope=found.scope, resources=found.resources,
+            claims=found.claims, auth_time=found.auth_time, acr=found.acr, amr=found.amr, created_at=now,
+            idle_seconds=settings.refresh_idle_life,
+            expires_at=now + timedelta(seconds=settings.refresh_absolute_life),
+        )  # fmt: skip
+        self._stores.refresh_families.add(family)
+        return format_token(self._keys, self._keys.current.key_id, family.id, 0, client.client_id)

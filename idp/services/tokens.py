@@ -1,0 +1,85 @@
+"""Tokens by what they hang on: is this sid alive, whose is this refresh token, end what it belongs to."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from ..domain.client import Client
+from ..domain.event import SecurityEvent
+from ..domain.ports import Stores
+from ..domain.revocation import Revocation, RevocationKind
+from ..domain.scope import Resource
+from ..domain.session import EndReason, Liveness, OneClientSession
+from ..domain.user import User
+from .sessions import SessionControl
+
+
+class Tokens:
+    """What introspection, userinfo and revocation ask of the session record."""
+
+    def __init__(self, stores: Stores, sessions: SessionControl) -> None:
+        self._stores = stores
+        self._sessions = sessions
+
+    def liveness(self, sid: UUID) -> Liveness | None:
+        """One read by primary key; the truth at this moment (P1, P5)."""
+        return self._stores.client_sessions.liveness(sid, self._stores.clock.now())
+
+    def holder(self, sid: UUID) -> User | None:
+        """The user of a live sid, with their claims; None if anything it hangs on has ended."""
+        found = self._stores.client_sessions.liveness_with_user(sid, self._stores.clock.now())
+        if found is None or not found[0].live:
+            return None
+        return found[1]
+
+    def client_token_live(self, client_id: str, jti: str) -> bool:
+        """Is a token without a session alive: its client enabled, itself not revoked (RFC 7009)?"""
+        client = self._stores.clients.get(client_id)
+        if client is None or client.disabled_at is not None:
+            return False
+        return not self._stores.revocations.revoked_jti(jti)
+
+    def end_sid(self, sid: UUID, client: Client) -> None:
+        """RFC 7009: revoking any token ends the client session it belongs to. In a transaction."""
+        found = self._stores.client_sessions.get(sid)
+        if found is not None and found.client_id == client.client_id:
+            by = f"client:{client.client_id}"
+            self._sessions.end_session(OneClientSession(sid), EndReason.TOKEN_REVOKED, by=by)
+
+    def revoke_jti(self, jti: str, client: Client, expires_at: datetime) -> None:
+        """A client-credentials token has no session: its ``jti`` is recorded until it expires."""
+        if self._stores.revocations.revoked_jti(jti):
+            return
+        now = self._stores.clock.now()
+        entry = Revocation(
+            kind=RevocationKind.JTI, value=jti, at=now, expires_at=expires_at + timedelta(seconds=60),
+            reason=EndReason.TOKEN_REVOKED.value,
+        )  # fmt: skip
+        self._stores.revocations.append([entry])
+        self._stores.events.append(
+            SecurityEvent(
+                id=self._stores.randomness.uuid(), at=now, kind="token.revoked", client_id=client.client_id,
+                actor=f"client:{client.client_id}", details={"jti": jti},
+            )
+        )  # fmt: skip
+
+    def may_introspect(self, client: Client, token_client_id: str, audience: tuple[str, ...]) -> bool:
+        """The token's own client, or a resource server of its audience (design.md section 6)."""
+        if client.client_id == token_client_id:
+            return True
+        return bool(set(self._stores.resources.of_server(client.client_id)) & set(audience))
+
+    def resources_of(self, scope: tuple[str, ...]) -> tuple[str, ...]:
+        """The resources whose scopes are among these, in the order first named."""
+        known = self._stores.resources.scopes(scope)
+        return tuple(dict.fromkeys(known[name].resource for name in scope if name in known))
+
+    def scope_for(self, scope: tuple[str, ...], audience: tuple[str, ...]) -> tuple[str, ...]:
+        """Without the scopes of resources that this token is not for (RFC 8707 section 2.2)."""
+        known = self._stores.resources.scopes(scope)
+        return tuple(name for name in scope if name not in known or known[name].resource in audience)
+
+    def known_resources(self, identifiers: tuple[str, ...]) -> dict[str, Resource]:
+        """Those of the identifiers that an operator has registered."""
+        return dict(self._stores.resources.known(identifiers))
