@@ -1,0 +1,80 @@
+"""Shared pieces of the command line: groups of verbs, passwords, confirmation."""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import json
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from ..errors import InputRefused
+from .output import Answer
+
+if TYPE_CHECKING:
+    Commands = argparse._SubParsersAction[argparse.ArgumentParser]  # the only public way to get one is to make it
+Run = Callable[[argparse.Namespace], Answer]
+
+
+class Group:
+    """One noun with its verbs, or one command that stands alone."""
+
+    def __init__(self, commands: Commands, common: argparse.ArgumentParser, name: str, help_text: str) -> None:
+        noun = commands.add_parser(name, help=help_text, description=help_text, allow_abbrev=False)
+        self._verbs = noun.add_subparsers(dest="verb", metavar="VERB", required=True)
+        self._common = common
+
+    def verb(self, name: str, run: Run, help_text: str) -> argparse.ArgumentParser:
+        """Add a verb; its arguments are added to what is returned."""
+        return leaf(self._verbs, self._common, name, run, help_text)
+
+
+def leaf(
+    commands: Commands, common: argparse.ArgumentParser, name: str, run: Run, help_text: str
+) -> argparse.ArgumentParser:
+    """A command that runs ``run``."""
+    made = commands.add_parser(name, help=help_text, description=help_text, parents=[common], allow_abbrev=False)
+    made.set_defaults(run=run)
+    return made
+
+
+def add_password_option(parser: argparse.ArgumentParser) -> None:
+    """``--password-stdin``; without it the password is asked for, twice."""
+    parser.add_argument("--password-stdin", action="store_true", help="read the password from stdin, up to a line end")
+
+
+def read_password(arguments: argparse.Namespace) -> str:
+    """The password from stdin or from two equal prompts. Raises InputRefused otherwise."""
+    if arguments.password_stdin:
+        return _from_stdin()
+    if not sys.stdin.isatty():
+        raise InputRefused({"password": "there is no terminal to ask at; use --password-stdin"})
+    password = getpass.getpass("Password: ")
+    if getpass.getpass("Again: ") != password:
+        raise InputRefused({"password": "the two are not the same"})
+    return password
+
+
+def _from_stdin() -> str:
+    password = sys.stdin.readline().rstrip("\r\n")
+    if not password:
+        raise InputRefused({"password": "stdin is empty"})
+    return password
+
+
+def pair(text: str) -> tuple[str, str]:
+    """``name=value`` as argparse type."""
+    name, sign, value = text.partition("=")
+    if not (sign and name):
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=VALUE")
+    return name, value
+
+
+def json_pair(text: str) -> tuple[str, object]:
+    """``name=value`` as argparse type; the value is JSON if it reads as JSON, else text."""
+    name, value = pair(text)
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value

@@ -1,0 +1,153 @@
+"""What ``idp doctor`` looks at: files, then the database and what is in it."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..domain.key import KeyState, SigningKey
+from ..errors import ConfigurationError, IdpError, Unavailable
+from ..settings import Settings
+from . import database
+from .runtime import Runtime, application
+
+if TYPE_CHECKING:
+    from ..domain.ports import Vault
+
+GOOD, WARN, FAIL = "ok", "warn", "fail"
+CLOCK_TOLERANCE = timedelta(seconds=1)
+
+
+@dataclass(frozen=True)
+class Check:
+    """One finding: ok, warn or fail, with what to do about it."""
+
+    name: str
+    level: str
+    text: str
+    todo: str = ""
+
+    def row(self) -> dict[str, str]:
+        """For JSON."""
+        return asdict(self)
+
+    def line(self) -> str:
+        """For people."""
+        advice = f"\n      {'':12}-> {self.todo}" if self.todo else ""
+        return f"{self.level:4}  {self.name:12}{self.text}{advice}"
+
+
+# ── files ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+def file_checks(settings: Settings) -> Iterator[Check]:
+    """The master key and the data directory."""
+    yield _master_key(settings)
+    yield _data_dir(settings)
+    if settings.redis_url is not None:
+        yield Check(
+            "redis", WARN, "IDP_REDIS_URL is set, but this release answers from SQL alone", "nothing; or unset it"
+        )
+
+
+def _master_key(settings: Settings) -> Check:
+    name = f"key {settings.master_keys().current.key_id.hex()}"
+    if settings.master_key is not None:
+        return Check("master key", GOOD, f"{name} from IDP_MASTER_KEY")
+    path = settings.master_key_file or settings.data_dir / "master.key"
+    if _open_to_others(path):
+        return Check("master key", WARN, f"{path} can be read by other users", f"chmod 600 {path}")
+    return Check("master key", GOOD, f"{name} from {path}")
+
+
+def _open_to_others(path: Path) -> bool:
+    """Container secrets are mounted readable for all, inside a container that has no others."""
+    return not path.is_relative_to("/run/secrets") and bool(path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO))
+
+
+def _data_dir(settings: Settings) -> Check:
+    path = settings.data_dir.absolute()
+    if not database.embedded(settings):
+        return Check("data dir", GOOD, "not needed with this database")
+    if not path.is_dir():
+        return Check("data dir", WARN, f"{path} does not exist yet", "nothing: `idp serve` makes it")
+    if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+        return Check("data dir", WARN, f"{path} is open to other users", f"chmod 700 {path}")
+    return Check("data dir", GOOD, str(path))
+
+
+# ── the database and what is in it ────────────────────────────────────────────────────────────────
+
+
+def database_checks(settings: Settings) -> Iterator[Check]:
+    """Reachability, migrations, clock, keys; what a failure makes impossible is left out."""
+    try:
+        if database.absent(settings):
+            yield Check("database", WARN, "there is none yet", "nothing: `idp serve` makes it")
+            return
+        pending = database.pending(settings)
+    except Unavailable as error:
+        yield Check("database", FAIL, str(error), "start it, or correct IDP_DATABASE_URL")
+        return
+    yield Check("database", GOOD, f"{database.kind(settings)} answers")
+    yield _clock(settings)
+    yield _migrations(settings, pending)
+    if not pending:
+        yield from _key_checks(settings)
+
+
+def _migrations(settings: Settings, pending: list[str]) -> Check:
+    if not pending:
+        return Check("migrations", GOOD, "all applied")
+    level = WARN if database.embedded(settings) else FAIL
+    return Check("migrations", level, f"pending: {', '.join(pending)}", "idp db upgrade")
+
+
+def _clock(settings: Settings) -> Check:
+    apart = database.clock_difference(settings)
+    if abs(apart) > CLOCK_TOLERANCE:
+        seconds = f"{apart.total_seconds():+.1f} s"
+        return Check("clock", FAIL, f"the database's clock is {seconds} from ours", "run NTP on both machines")
+    return Check("clock", GOOD, "within one second of the database's")
+
+
+def _key_checks(settings: Settings) -> Iterator[Check]:
+    try:
+        with application(settings) as extension:
+            runtime = Runtime(settings, extension.services, extension.stores)
+            keys = runtime.services.keys.list()
+            yield _states(keys)
+            yield _readable(keys, runtime.stores.vault)
+            yield _age(runtime, keys)
+    except ConfigurationError as error:
+        yield Check("keys", FAIL, str(error), "configure the master key that sealed them, after the new one")
+    except IdpError as error:
+        yield Check("keys", FAIL, str(error), "see the log")
+
+
+def _states(keys: Sequence[SigningKey]) -> Check:
+    missing = {KeyState.ACTIVE, KeyState.ANNOUNCED} - {key.state for key in keys}
+    if missing:
+        return Check("keys", FAIL, f"no {' and no '.join(sorted(missing))} signing key", "start `idp serve` once")
+    return Check("keys", GOOD, f"{len(keys)}, one signs and one is announced")
+
+
+def _readable(keys: Sequence[SigningKey], vault: Vault) -> Check:
+    """Every key that may still sign must open under a configured master key."""
+    for key in keys:
+        if key.state is not KeyState.RETIRED:
+            vault.open(key.private_sealed, f"signing key {key.kid}")
+    return Check("key seals", GOOD, "the master key opens them")
+
+
+def _age(runtime: Runtime, keys: Sequence[SigningKey]) -> Check:
+    now, limit = runtime.stores.clock.now(), timedelta(seconds=runtime.settings.key_rotation)
+    active = next((key for key in keys if key.state is KeyState.ACTIVE), None)
+    born = active and (active.activated_at or active.created_at)
+    if born and now - born > limit + timedelta(days=1):
+        return Check("key age", WARN, "rotation is late", "set IDP_HOUSEKEEPING=true, or run `idp key rotate`")
+    return Check("key age", GOOD, f"rotated every {limit.days} days")

@@ -1,0 +1,59 @@
+"""``idp key``: signing keys, and fresh master keys."""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import os
+from typing import TYPE_CHECKING
+
+from ..domain.key import SigningKey
+from ..domain.master_key import KEY_BYTES
+from .arguments import Group
+from .output import Answer, moment, table
+from .runtime import opened
+
+if TYPE_CHECKING:
+    from .arguments import Commands
+
+_COLUMNS = ("kid", "alg", "state", "created_at", "activated_at", "retired_at", "remove_at")
+
+
+def register(commands: Commands, common: argparse.ArgumentParser) -> None:
+    """Add ``idp key …``."""
+    group = Group(commands, common, "key", "signing keys and master keys")
+    group.verb("list", _list, "list signing keys")
+    rotate = group.verb("rotate", _rotate, "sign with the announced key from now on, and announce a new one")
+    rotate.add_argument("--force", action="store_true", help="even if caches may not have seen the announced key yet")
+    group.verb("master", _master, "print a fresh master key for IDP_MASTER_KEY")
+
+
+def row(key: SigningKey) -> dict[str, object]:
+    """What is shown of a key; never its private half, sealed or not."""
+    return {
+        "kid": key.kid,
+        "alg": key.alg,
+        "state": key.state,
+        "created_at": moment(key.created_at),
+        "activated_at": moment(key.activated_at),
+        "retired_at": moment(key.retired_at),
+        "remove_at": moment(key.remove_at),
+    }
+
+
+def _list(_arguments: argparse.Namespace) -> Answer:
+    with opened() as idp:
+        rows = [row(key) for key in idp.services.keys.list()]
+    return Answer(rows, table(rows, _COLUMNS))
+
+
+def _rotate(arguments: argparse.Namespace) -> Answer:
+    with opened() as idp, idp.services.work():
+        key = idp.services.keys.rotate(force=arguments.force)
+    return Answer(row(key), f"Signing with {key.kid} now; the key before it stays published.")
+
+
+def _master(_arguments: argparse.Namespace) -> Answer:
+    """Needs no settings: it is what makes them possible."""
+    key = base64.urlsafe_b64encode(os.urandom(KEY_BYTES)).rstrip(b"=").decode()
+    return Answer({"master_key": key}, key)

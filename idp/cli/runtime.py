@@ -1,0 +1,66 @@
+"""What commands run in: the settings, and an application whose services do the work.
+
+The application is imported inside functions: ``idp key master`` and ``idp --help`` must work where
+nothing is configured yet, and at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from .. import logs
+from ..settings import Settings, load
+from . import database
+
+if TYPE_CHECKING:
+    from ..domain.ports import Stores
+    from ..services import Services
+
+OPERATOR = "operator"
+"""Who did it, in the record of security events."""
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """An open application, for the length of one command."""
+
+    settings: Settings
+    services: Services
+    stores: Stores
+
+
+def configured() -> Settings:
+    """The settings, with logs on stderr. Raises ConfigurationError with every problem."""
+    settings = load()
+    logs.configure(settings.log_level)
+    return settings
+
+
+@contextmanager
+def opened() -> Iterator[Runtime]:
+    """Open the application on a database that is up to date, and close it afterwards.
+
+    Raises ConfigurationError if the settings are wrong or migrations are pending, Unavailable if the
+    database does not answer. Logs below WARNING stay away from an operator's terminal.
+    """
+    settings = load()
+    logs.configure(settings.log_level if settings.log_level == "error" else "warning")
+    database.prepare(settings)
+    with application(settings) as extension:
+        yield Runtime(settings, extension.services, extension.stores)
+
+
+@contextmanager
+def application(settings: Settings) -> Iterator[Any]:
+    """``app.extensions["idp"]`` inside an application context; connections are closed at the end."""
+    from ..app import create_app
+
+    app = create_app(settings)
+    with app.app_context():
+        try:
+            yield app.extensions["idp"]
+        finally:
+            database.close(app)

@@ -1,0 +1,109 @@
+"""``idp serve``: Granian's WSGI server over ``idp.wsgi:app``.
+
+Why workers are spawned, not forked: a fork copies open connections, locks held by other threads and
+the state of native libraries; a spawned worker imports ``idp.wsgi`` and opens its own. The parent
+opens the application once, to refuse what cannot work with every problem on stderr, makes what the
+first start needs (tables, signing keys), and closes it before any worker starts.
+
+Why no access log of Granian's: it has the query string, where codes travel; ours (``idp.logs``) has
+the path alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import os
+import socket
+from typing import TYPE_CHECKING, Any
+
+from ..errors import ConfigurationError
+from . import database
+from .arguments import leaf
+from .output import Answer
+from .runtime import application, configured
+
+if TYPE_CHECKING:
+    from granian.server.common import AbstractServer
+
+    from .arguments import Commands
+
+STOP_SECONDS = 10
+BACKLOG = 2048
+# Requests one worker accepts beyond those its threads are at; more wait in the kernel's queue.
+BACKPRESSURE = 256
+MAX_HEADERS = 64 * 1024
+_QUIET = {"handlers": [], "propagate": True}
+
+
+def register(commands: Commands, common: argparse.ArgumentParser) -> None:
+    """Add ``idp serve``."""
+    parser = leaf(commands, common, "serve", _run, "run the provider")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (127.0.0.1)")
+    parser.add_argument("--port", type=_port, default=8000, help="port to listen on (8000)")
+    parser.add_argument("--workers", type=_count, default=cores(), help="processes (as many as cores)")
+    parser.add_argument("--threads", type=_count, default=4, help="threads of each process (4)")
+
+
+def cores() -> int:
+    """Cores that this process may use, not those that the machine has."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _port(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 0 < int(text) < 65536:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port")
+    return int(text)
+
+
+def _count(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 0 < int(text) <= 512:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 to 512")
+    return int(text)
+
+
+def _run(arguments: argparse.Namespace) -> Answer:
+    settings = configured()
+    _check_address(arguments.host, arguments.port)
+    database.prepare(settings)
+    with application(settings):
+        pass
+    multiprocessing.set_start_method("spawn", force=True)
+    server(arguments.host, arguments.port, arguments.workers, arguments.threads).serve()
+    return Answer({"stopped": True}, "")
+
+
+def _check_address(host: str, port: int) -> None:
+    """Raises ConfigurationError if nobody can listen there: Granian would say so in a traceback."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as error:
+        raise ConfigurationError([f"cannot listen on {host}, port {port}: {error.strerror}"]) from None
+
+
+def server(host: str, port: int, workers: int, threads: int) -> AbstractServer[Any]:
+    """The server, not yet started. It stops on SIGTERM and SIGINT, within ``STOP_SECONDS``."""
+    from granian import Granian
+    from granian.constants import HTTPModes, Interfaces
+    from granian.http import HTTP1Settings
+
+    return Granian(
+        "idp.wsgi:app",
+        address=host,
+        port=port,
+        interface=Interfaces.WSGI,
+        http=HTTPModes.http1,
+        http1_settings=HTTP1Settings(max_buffer_size=MAX_HEADERS),
+        websockets=False,
+        workers=workers,
+        blocking_threads=threads,
+        backlog=BACKLOG,
+        backpressure=BACKPRESSURE,
+        respawn_failed_workers=True,
+        workers_kill_timeout=STOP_SECONDS,
+        log_access=False,
+        log_dictconfig={"handlers": {}, "formatters": {}, "loggers": {"_granian": _QUIET, "granian.access": _QUIET}},
+    )

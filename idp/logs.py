@@ -1,0 +1,181 @@
+"""Structured logs on stderr: JSON lines for machines, colours for a terminal; never a secret (P7).
+
+Everything goes through one pipeline, our own events and those of every library, so that redaction
+cannot be walked around. What is redacted: values under telling names, however deep, and in any text
+(a traceback, a library's message) whatever looks like one of our tokens or a Bearer header.
+
+Why some libraries are held at WARNING whatever ``IDP_LOG_LEVEL`` says: at DEBUG Authlib prints every
+token it issues (authlib.md 1.3, trap 18), SQLAlchemy prints parameters, urllib3 prints URLs with
+their query.
+
+The request log has the path without its query, for codes and hints travel in queries (ASVS 14.2.1);
+Granian's own access log stays off.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+from collections.abc import Callable, Mapping
+from time import perf_counter
+from typing import Any, TextIO
+
+import structlog
+from flask import Flask, Response, g, request
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+from .settings import Settings
+
+HIDDEN = "[hidden]"
+QUIET_LIBRARIES = ("authlib", "sqlalchemy", "urllib3", "psycopg", "werkzeug", "httpx", "granian.access")
+
+_SECRET_NAME = re.compile(
+    r"password|passwd|secret|token|cookie|authorization|assertion|verifier|credential|master_key|private|seed|otp"
+    r"|^code$|^(authorization|user|device|recovery)_code$|^(set-)?cookie$|^d?pop$",
+    re.IGNORECASE,
+)
+# Ours and everybody's: JWTs, our prefixed tokens (rt_, …), whatever follows Bearer, Basic or DPoP.
+_SECRET_VALUE = re.compile(
+    r"eyJ[\w-]{8,}\.[\w-]+\.[\w-]*|\b[a-z]{2,3}_[\w-]{32,}"
+    r"|(?:(?<=Bearer )|(?<=Basic )|(?<=DPoP ))[^\s\"']+|(?<=://)[^\s/@:]*:[^\s/@]+(?=@)"
+)
+_URL_PASSWORD = re.compile(r"(?<=://)([^\s/@:]*):[^\s/@]+(?=@)")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
+
+
+# ── what may be written ───────────────────────────────────────────────────────────────────────────
+
+
+def _clean(value: object) -> object:
+    """The value without secrets, its containers walked through."""
+    if isinstance(value, str):
+        return _SECRET_VALUE.sub(HIDDEN, value)
+    if isinstance(value, bytes):
+        return HIDDEN
+    if isinstance(value, Mapping):
+        return {name: _clean_member(str(name), member) for name, member in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [_clean(member) for member in value]
+    return value
+
+
+def _clean_member(name: str, value: object) -> object:
+    return HIDDEN if _SECRET_NAME.search(name) and value is not None else _clean(value)
+
+
+def without_passwords(url: str) -> str:
+    """The URL with the password in its authority hidden."""
+    return _URL_PASSWORD.sub(r"\1:***", url)
+
+
+def redact(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """structlog processor: hide what a log must not hold."""
+    return {
+        name: _clean(value) if name == "event" else value if name.startswith("_") else _clean_member(name, value)
+        for name, value in event.items()
+    }
+
+
+def escape_controls(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """structlog processor for the terminal: no value may move the cursor or forge a line."""
+    return {name: value if name in ("exception", "stack") else _escaped(value) for name, value in event.items()}
+
+
+def _escaped(value: object) -> object:
+    return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", value) if isinstance(value, str) else value
+
+
+# ── set-up ────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _shared() -> list[Processor]:
+    return [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.PositionalArgumentsFormatter(),
+        structlog.stdlib.ExtraAdder(),
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+
+
+def _final(terminal: bool) -> list[Processor]:
+    """Last steps. A traceback becomes text first, so that redaction sees it."""
+    meta = structlog.stdlib.ProcessorFormatter.remove_processors_meta
+    cleaned: list[Processor] = [meta, structlog.processors.format_exc_info, redact]
+    if terminal:
+        console = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+        return [*cleaned, escape_controls, console]
+    return [*cleaned, structlog.processors.JSONRenderer(default=str)]
+
+
+def configure(level: str = "info", stream: TextIO | None = None) -> None:
+    """Send every log of this process to ``stream`` (stderr), from ``level`` on. May be called again."""
+    out = stream or sys.stderr
+    handler = logging.StreamHandler(out)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(foreign_pre_chain=_shared(), processors=_final(out.isatty()))
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level.upper())
+    quiet = max(logging.WARNING, root.level)
+    for library in QUIET_LIBRARIES:
+        logging.getLogger(library).setLevel(quiet)
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *_shared(),
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=False,
+    )
+
+
+# ── one line per request ──────────────────────────────────────────────────────────────────────────
+
+
+def request_log(app: Flask, settings: Settings) -> None:
+    """Give every request an id (``X-Request-ID`` in the answer) and write one line when it is answered.
+
+    An id sent by a proxy is taken over if proxies are configured; anybody else's is ignored.
+    """
+    log = structlog.stdlib.get_logger("idp.request")
+
+    @app.before_request
+    def begin() -> None:
+        g.request_began = perf_counter()
+        g.request_id = _sent_id(settings) or _new_id(app)
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(request_id=g.request_id)
+
+    @app.after_request
+    def finish(response: Response) -> Response:
+        if "request_id" in g:
+            response.headers["X-Request-ID"] = g.request_id
+            log.info("request", **_line(response))
+        return response
+
+
+def _sent_id(settings: Settings) -> str | None:
+    sent = request.headers.get("X-Request-ID", "")
+    return sent if settings.trusted_proxies and _REQUEST_ID.fullmatch(sent) else None
+
+
+def _new_id(app: Flask) -> str:
+    make: Callable[[], str] = app.extensions["idp"].stores.randomness.token
+    return make()[:16]
+
+
+def _line(response: Response) -> dict[str, Any]:
+    return {
+        "method": request.method,
+        "path": request.path,
+        "status": response.status_code,
+        "ms": round((perf_counter() - g.request_began) * 1000, 1),
+        "address": request.remote_addr,
+    }
