@@ -8,8 +8,6 @@ from html.parser import HTMLParser
 _VOID = frozenset(
     ["area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"]
 )
-    ["area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"]
-)
 _UNREAD = frozenset(("script", "style", "template", "head"))
 # A start tag here closes an open element of the same group (HTML section 13.1.2.4, optional tags).
 _CLOSES = {
