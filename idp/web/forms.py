@@ -1,0 +1,107 @@
+"""The forms, and their protection against being posted by others.
+
+Why not Flask-WTF's own protection: it keeps its secret in Flask's signed cookie session, which this
+program does not use. Ours is bound to the server-side session, or before sign-in to a cookie of its
+own, and so changes at sign-in (security.md section 6, trap 15).
+
+Validation is the server's alone (pages.md 61). Nothing trims or changes a password (3).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from flask_wtf import FlaskForm
+from wtforms import BooleanField, PasswordField, StringField
+from wtforms.csrf.core import CSRF, CSRFTokenField
+from wtforms.validators import InputRequired, Length, ValidationError
+
+from .languages import gettext, lazy_gettext
+
+if TYPE_CHECKING:
+    from ..browser import Browser
+
+CSRF_FIELD = "csrf_token"
+
+
+class BrowserCSRF(CSRF):
+    """Tokens of the browser that asks. A form is made with ``meta={"browser": …}``."""
+
+    browser: Browser
+
+    def setup_form(self, form: Any) -> Any:
+        """Remember the browser before the field is made."""
+        self.browser = form.meta.browser
+        return super().setup_form(form)
+
+    def generate_csrf_token(self, csrf_token_field: CSRFTokenField) -> str:  # noqa: ARG002 - WTForms names it
+        """The token for this page."""
+        return self.browser.csrf_token()
+
+    def validate_csrf_token(self, form: Any, field: CSRFTokenField) -> None:  # noqa: ARG002 - as above
+        """Refuse a token that is not this browser's."""
+        if not self.browser.check_csrf(field.data or ""):
+            raise ValidationError(gettext("This page is out of date."))
+
+
+class Guarded(FlaskForm):  # type: ignore[misc, unused-ignore]
+    """A form that no configuration can leave unprotected."""
+
+    class Meta:
+        """What WTForms asks for."""
+
+        csrf = True
+        csrf_class = BrowserCSRF
+        csrf_field_name = CSRF_FIELD
+        csrf_context = None
+
+
+def _storable(_form: Any, field: Any) -> None:
+    """NUL cannot be kept by a database (security.md section 6, trap 3)."""
+    if "\0" in (field.data or ""):
+        raise ValidationError(gettext("Remove the characters that cannot be shown."))
+
+
+def _email() -> StringField:
+    return StringField(
+        lazy_gettext("Email"),
+        validators=[InputRequired(lazy_gettext("Enter your email address.")), _storable],
+        render_kw={
+            "type": "text", "inputmode": "email", "autocapitalize": "none", "spellcheck": "false",
+            "autocomplete": "username webauthn",
+        },
+    )  # fmt: skip
+
+
+def _password(autocomplete: str, missing: str) -> PasswordField:
+    return PasswordField(
+        lazy_gettext("Password"),
+        validators=[InputRequired(missing)],
+        render_kw={"autocomplete": autocomplete, "autocapitalize": "none", "spellcheck": "false"},
+    )
+
+
+class SignInForm(Guarded):
+    """Identifier and password together, so that a password manager fills both at once (pages.md 1)."""
+
+    email = _email()
+    password = _password("current-password", lazy_gettext("Enter your password."))
+    remember = BooleanField()
+
+
+class ProofForm(Guarded):
+    """The password of the person who is signed in already."""
+
+    password = _password("current-password", lazy_gettext("Enter your password."))
+
+
+class RegistrationForm(Guarded):
+    """A new account. No second password field (pages.md 63)."""
+
+    name = StringField(
+        lazy_gettext("Name"),
+        validators=[_storable, Length(max=120, message=lazy_gettext("Use a shorter name."))],
+        render_kw={"autocomplete": "name"},
+    )
+    email = _email()
+    password = _password("new-password", lazy_gettext("Choose a password."))

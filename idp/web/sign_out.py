@@ -1,0 +1,59 @@
+"""Signing out of this browser (pages.md 55 to 58).
+
+A GET asks first: an image or a link on somebody else's page must not sign anybody out (ASVS 10.6.2).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flask import Blueprint, Response, request
+
+from ..domain.session import EndReason, ThisSession
+from .pages import Pages, forget_page
+from .places import LOGIN, SESSIONS
+
+SIGN_OUT, SIGNED_OUT = "/account/sign-out", "/signed-out"
+
+
+@dataclass(frozen=True)
+class SignOutPages:
+    """``/account/sign-out`` and the page after it."""
+
+    pages: Pages
+
+    def mount(self, blueprint: Blueprint) -> None:
+        """Put the pages at their places."""
+        blueprint.add_url_rule(SIGN_OUT, "sign_out", self.ask, methods=["GET"])
+        blueprint.add_url_rule(SIGN_OUT, "sign_out_post", self.submit, methods=["POST"])
+        blueprint.add_url_rule(SIGNED_OUT, "signed_out", self.show, methods=["GET"])
+
+    def ask(self) -> Response:
+        """“Do you want to sign out?”"""
+        if self.pages.browser.current() is None:
+            return self.pages.go(SIGNED_OUT)
+        return self.pages.show("sign_out.html", action=self.pages.path(SIGN_OUT))
+
+    def submit(self) -> Response:
+        """End this session; its offline apps stay, as the page after says (design.md section 5)."""
+        if request.form.get("decision") == "stay":
+            return self.pages.go(SESSIONS)
+        if (current := self.pages.browser.current()) is not None:
+            with self.pages.services.work():
+                self.pages.services.sessions.end_session(
+                    ThisSession(current.session.id), EndReason.SIGNED_OUT,
+                    by=f"user:{current.user.id}", origin=self.pages.browser.origin(),
+                )  # fmt: skip
+        response = forget_page(self.pages.go(SIGNED_OUT))
+        self.pages.browser.forget(response)
+        return response
+
+    def show(self) -> Response:
+        """What ended and what did not. Whoever is signed in all the same is not told otherwise."""
+        if self.pages.browser.current() is not None:
+            return self.pages.go(SESSIONS)
+        everywhere = request.args.get("where") == "everywhere"
+        return self.pages.show(
+            "signed_out.html", everywhere=everywhere, minutes=-(-self.pages.settings.access_token_life // 60),
+            sign_in=self.pages.path(LOGIN),
+        )  # fmt: skip

@@ -1,0 +1,34 @@
+// Conveniences. Every page works without this file.
+"use strict";
+
+// Show or hide a password: hidden at first, and hidden again before it is sent.
+for (const box of document.querySelectorAll(".box[data-show]")) {
+  const input = box.querySelector("input");
+  const button = document.createElement("button");
+  const word = document.createElement("span");
+  const what = document.createElement("span");
+  what.className = "unseen";
+  what.textContent = ` ${box.dataset.what}`;
+  button.type = "button";
+  button.append(word, what);
+  const show = (visible) => {
+    input.type = visible ? "text" : "password";
+    word.textContent = visible ? box.dataset.hide : box.dataset.show;
+  };
+  button.addEventListener("click", () => show(input.type === "password"));
+  input.form.addEventListener("submit", () => show(false));
+  show(false);
+  box.append(button);
+}
+
+// Other tabs learn of a sign-out at once; a page out of the browser's memory asks anew.
+const channel = new BroadcastChannel("sign-out");
+const { body } = document;
+if ("signedOut" in body.dataset) channel.postMessage("signed out");
+if (body.dataset.private === "") channel.addEventListener("message", () => location.reload());
+addEventListener("pageshow", (event) => {
+  if (event.persisted && "private" in body.dataset) location.reload();
+});
+
+// The one form that leaves for an app (form_post) needs no press while scripts run.
+document.querySelector("form[data-press]")?.requestSubmit();
