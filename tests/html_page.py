@@ -13,7 +13,7 @@ _UNREAD = frozenset(("script", "style", "template", "head"))
 _CLOSES = {
     "li": {"li"}, "option": {"option"}, "tr": {"tr", "td", "th"}, "td": {"td", "th"}, "th": {"td", "th"},
     "dt": {"dt", "dd"}, "dd": {"dt", "dd"},
-    **dict.fromkeys(["p", "form", "div", "section", "ul", "ol", "table", "h1", "h2", "h3", "pre", "fieldset"], {"p"}),
+    **{tag: {"p"} for tag in ("p", "form", "div", "section", "ul", "ol", "table", "h1", "h2", "h3", "pre", "fieldset")},
 }  # fmt: skip
 
 

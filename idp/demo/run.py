@@ -55,12 +55,17 @@ def run_at(places: Places) -> int:
         signal.signal(signal.SIGTERM, before)
 
 
-def _serve(places: Places, children: Children) -> NoReturn:
-    print("Starting ...", flush=True)
+def start(places: Places, children: Children) -> None:
+    """Seed, start the three servers and wait until they answer. Raises ChildFailedError."""
     environment = _environment(places)
     _seed(environment)
     _start(places, children, environment)
     children.wait_until_healthy(_START_SECONDS)
+
+
+def _serve(places: Places, children: Children) -> NoReturn:
+    print("Starting ...", flush=True)
+    start(places, children)
     print(_welcome(places), flush=True)
     while True:
         time.sleep(0.5)

@@ -27,10 +27,20 @@ def make_key(alg: str) -> Any:
     return ec.generate_private_key(ec.SECP256R1()) if alg == "ES256" else ed25519.Ed25519PrivateKey.generate()
 
 
+class QuietServer(ThreadingHTTPServer):
+    """Clients that hang up are part of the tests."""
+
+    daemon_threads = True
+
+    def handle_error(self, *_: object) -> None:
+        pass
+
+
 class FakeIssuer:
     """``with FakeIssuer() as issuer``; ``issuer.url`` is its identifier."""
 
     def __init__(self) -> None:
+        self.credentials = CREDENTIALS
         self.asked: Counter[str] = Counter()
         self.private: dict[str, tuple[str, Any]] = {}
         self.metadata: dict[str, Any] = {}
@@ -38,8 +48,7 @@ class FakeIssuer:
         self.override: dict[str, tuple[int, dict[str, str], bytes]] = {}
         self.delay: dict[str, float] = {}
         self.extra_keys: list[Any] = []
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self.server.daemon_threads = True
+        self.server = QuietServer(("127.0.0.1", 0), self._handler())
         self.url = f"http://127.0.0.1:{self.server.server_port}"
         self.add_key("rsa", "RS256")
         self.thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.01})
@@ -93,7 +102,7 @@ class FakeIssuer:
     def introspect(self, authorization: str | None, form: dict[str, list[str]]) -> tuple[int, Any]:
         encoded = base64.b64decode((authorization or "").removeprefix("Basic ")).decode()
         given = tuple(unquote_plus(part) for part in encoded.split(":", 1))
-        if given != CREDENTIALS:
+        if given != self.credentials:
             return 401, {"error": "invalid_client"}
         claims = jwt.decode(form["token"][0], options={"verify_signature": False})
         return 200, {"active": claims["sid"] not in self.ended}
