@@ -1,0 +1,52 @@
+"""Clients. Deleting one takes its client sessions, codes and consents along (foreign keys)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import bindparam, delete, select, update
+
+from ..domain.client import Client
+from ..errors import Conflict
+from .database import Database
+from .rows import Rows
+from .tables import clients
+from .upsert import insert_or_nothing
+
+CLIENT = Rows(Client, clients)
+_KEY = clients.c.client_id == bindparam("key")
+
+_ADD = insert_or_nothing(clients)
+_GET = select(*CLIENT.columns).where(_KEY)
+_LIST = select(*CLIENT.columns).order_by(clients.c.created_at, clients.c.client_id).limit(bindparam("most"))
+_SAVE = update(clients).where(_KEY)
+_DELETE = delete(clients).where(_KEY)
+
+
+class SqlClients:
+    """Implements ``ports.Clients``."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    def add(self, client: Client) -> None:
+        """Raises Conflict if the ``client_id`` is taken."""
+        if not self._db.count(_ADD, CLIENT.parameters(client)):
+            raise Conflict("the client_id is taken")
+
+    def get(self, client_id: str) -> Client | None:
+        """Exact look-up, disabled ones too."""
+        return CLIENT.read_one(self._db.row(_GET, {"key": client_id}))
+
+    def list(self, limit: int = 1000) -> Sequence[Client]:
+        """Oldest first."""
+        return CLIENT.read_all(self._db.rows(_LIST, {"most": limit}))
+
+    def save(self, client: Client) -> bool:
+        """Replace all but ``client_id`` and ``created_at``; False if it is gone."""
+        changes = CLIENT.changes(client, "client_id", "created_at")
+        return self._db.count(_SAVE, {"key": client.client_id} | changes) == 1
+
+    def delete(self, client_id: str) -> bool:
+        """False if there is none."""
+        return self._db.count(_DELETE, {"key": client_id}) == 1

@@ -1,0 +1,56 @@
+"""Users. The unique ``email_key`` is the address as compared; a tombstone has none."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import bindparam, select, update
+
+from ..domain.user import User, email_key
+from ..errors import Conflict
+from .database import Database
+from .rows import USER
+from .tables import users
+from .upsert import insert_or_nothing
+
+_ADD = insert_or_nothing(users)
+_GET = select(*USER.columns).where(users.c.id == bindparam("key"))
+_BY_EMAIL = select(*USER.columns).where(users.c.email_key == bindparam("key"), users.c.deleted_at.is_(None))
+_LIST = select(*USER.columns).order_by(users.c.created_at, users.c.id).limit(bindparam("most"))
+_SAVE = update(users).where(users.c.id == bindparam("key"))
+
+
+class SqlUsers:
+    """Implements ``ports.Users``."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    def add(self, user: User) -> None:
+        """Raises Conflict if the address is taken."""
+        if not self._db.count(_ADD, USER.parameters(user) | _compared(user)):
+            raise Conflict("the address is taken")
+
+    def get(self, user_id: UUID) -> User | None:
+        """By id, in whatever state."""
+        return USER.read_one(self._db.row(_GET, {"key": user_id}))
+
+    def by_email(self, email: str) -> User | None:
+        """By the address as compared; tombstones are not found."""
+        return USER.read_one(self._db.row(_BY_EMAIL, {"key": email_key(email)}))
+
+    def list(self, limit: int = 1000) -> Sequence[User]:
+        """Oldest first."""
+        return USER.read_all(self._db.rows(_LIST, {"most": limit}))
+
+    def save(self, user: User) -> None:
+        """Replace all but ``id`` and ``created_at``; raises Conflict and leaves the transaction usable."""
+        with self._db.savepoint():
+            changes = USER.changes(user, "id", "created_at") | _compared(user)
+            self._db.count(_SAVE, {"key": user.id} | changes)
+
+
+def _compared(user: User) -> dict[str, Any]:
+    return {"email_key": None if user.deleted_at is not None else email_key(user.email) or None}

@@ -1,0 +1,89 @@
+"""Databases for every test: an embedded one in a file, and a PostgreSQL started for this run."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, create_engine, text
+
+from idp.domain.master_key import MasterKey, MasterKeys
+from idp.domain.ports import Stores
+from idp.paths import MIGRATIONS
+from idp.storage.database import engine_options
+from idp.storage.migrate import upgrade
+from idp.storage.stores import build_stores
+from idp.storage.tables import Base
+
+from .postgres import PostgresServer, available
+
+DATABASES = ("sqlite", "postgresql")
+POOL = 20
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """One server for this process of the run."""
+    if not available():
+        reason = "PostgreSQL is not installed (initdb, postgres); its half of the tests did not run"
+        if os.environ.get("IDP_TEST_NO_SKIP"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    with PostgresServer() as server:
+        yield server
+
+
+def open_engine(url: str) -> Engine:
+    """An engine as the provider makes it, with room for fifty racing threads."""
+    return create_engine(url, **engine_options(url, POOL) | {"pool_timeout": 20})
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated, empty database to copy."""
+    path = tmp_path_factory.mktemp("sqlite") / "template.sqlite"
+    engine = open_engine(f"sqlite:///{path}")
+    upgrade(engine, MIGRATIONS)
+    engine.dispose()
+    return path
+
+
+@pytest.fixture(scope="session")
+def postgres_engine(postgres: PostgresServer) -> Iterator[Engine]:
+    """A migrated database that is emptied before each test."""
+    engine = open_engine(postgres.new_database())
+    upgrade(engine, MIGRATIONS)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture(params=DATABASES)
+def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
+    """Each database in turn, migrated and empty."""
+    if request.param == "postgresql":
+        server: Engine = request.getfixturevalue("postgres_engine")
+        with server.connect() as connection:
+            names = ", ".join(table.name for table in Base.metadata.sorted_tables)
+            connection.execute(text(f"TRUNCATE {names}"))
+        yield server
+        return
+    path = tmp_path / "idp.sqlite"
+    shutil.copy(request.getfixturevalue("sqlite_template"), path)
+    embedded = open_engine(f"sqlite:///{path}")
+    yield embedded
+    embedded.dispose()
+
+
+@pytest.fixture
+def master_keys() -> MasterKeys:
+    """A key that protects nothing."""
+    return MasterKeys([MasterKey(b"\x01" * 32)])
+
+
+@pytest.fixture
+def stores(engine: Engine, master_keys: MasterKeys) -> Stores:
+    """Every port, over each database in turn."""
+    return build_stores(engine, master_keys, MIGRATIONS)
