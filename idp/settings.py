@@ -33,7 +33,9 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="IDP_", frozen=True, extra="ignore", hide_input_in_errors=True)
 
-    issuer: str = Field("http://localhost:8000", description="Public address of this provider; every URL is made from it")
+    issuer: str = Field(
+        "http://localhost:8000", description="Public address of this provider; every URL is made from it"
+    )
     name: str = Field("idp", description="What people know this provider as; shown on every page")
     accent_color: str = Field("#0b5fff", description="Accent of the pages; refused if its contrast is too low")
     data_dir: Path = Field(Path("data"), description="Where the embedded database and development key live")
@@ -59,7 +61,9 @@ class Settings(BaseSettings):
     code_life: int = Field(60, ge=5, le=60, description="Life of authorization codes (ASVS 10.4.3)")
     refresh_idle_life: int = Field(30 * DAY, ge=60, description="A refresh token unused for so long is dead")
     refresh_absolute_life: int = Field(365 * DAY, ge=60, description="No refresh family lives longer")
-    refresh_grace: int = Field(30, ge=0, le=300, description="Within it the last refresh token may be retried; 0 is strict")
+    refresh_grace: int = Field(
+        30, ge=0, le=300, description="Within it the last refresh token may be retried; 0 is strict"
+    )
     session_idle_life: int = Field(14 * DAY, ge=60, description="A session unused for so long ends")
     session_absolute_life: int = Field(90 * DAY, ge=60, description="No session lives longer")
     session_remember_life: int = Field(30 * DAY, ge=60, description="Idle life and cookie life of 'keep me signed in'")

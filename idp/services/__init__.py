@@ -48,6 +48,7 @@ def build(stores: Stores, settings: Settings, master_keys: MasterKeys) -> Servic
     """Wire the services to their stores."""
     sessions = SessionControl(stores, settings)
     keys = Keys(stores, settings)
+    tokens = Tokens(stores, settings.issuer, sessions)
     return Services(
         work=stores.work,
         clock=stores.clock,
@@ -57,8 +58,8 @@ def build(stores: Stores, settings: Settings, master_keys: MasterKeys) -> Servic
         consents=Consents(stores, sessions),
         interactions=InteractionFlow(stores, settings),
         codes=Codes(stores, settings, master_keys, sessions),
-        refresh=Refreshing(stores, settings, master_keys, sessions),
-        tokens=Tokens(stores, sessions),
+        refresh=Refreshing(stores, settings, master_keys, sessions, tokens),
+        tokens=tokens,
         keys=keys,
         clients=Clients(stores, sessions),
         resources=Resources(stores),

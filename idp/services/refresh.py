@@ -21,6 +21,7 @@ from ..errors import ProtocolError
 from ..settings import Settings
 from .codes import Grant, invalid_grant
 from .sessions import SessionControl
+from .tokens import Tokens
 
 _DEAD = "the refresh token is unknown, expired or has been ended"
 
@@ -28,11 +29,14 @@ _DEAD = "the refresh token is unknown, expired or has been ended"
 class Refreshing:
     """Rotate refresh tokens."""
 
-    def __init__(self, stores: Stores, settings: Settings, master_keys: MasterKeys, sessions: SessionControl) -> None:
+    def __init__(
+        self, stores: Stores, settings: Settings, master_keys: MasterKeys, sessions: SessionControl, tokens: Tokens
+    ) -> None:  # fmt: skip
         self._stores = stores
         self._settings = settings
         self._keys = master_keys
         self._sessions = sessions
+        self._tokens = tokens
 
     def read(self, text: str, client: Client) -> PresentedToken:
         """Junk, forgeries and other clients' tokens end here, without a look at the database."""
@@ -81,7 +85,7 @@ class Refreshing:
         family, _live = found
         if scope is not None and not set(scope) <= set(family.scope):
             raise ProtocolError("invalid_scope", "scope exceeds what was granted", section="RFC 6749 6")
-        if not set(resources) <= set(family.resources):
+        if not set(resources) <= set(self._tokens.audience(family.resources, family.scope)):
             raise ProtocolError("invalid_target", "resource was not granted", section="RFC 8707 2.2")
 
     def _not_rotated(self, token: PresentedToken, client: Client) -> RefreshFamily:

@@ -9,7 +9,7 @@ from ..domain.client import Client
 from ..domain.event import SecurityEvent
 from ..domain.ports import Stores
 from ..domain.revocation import Revocation, RevocationKind
-from ..domain.scope import Resource
+from ..domain.scope import STANDARD_SCOPES, Resource
 from ..domain.session import EndReason, Liveness, OneClientSession
 from ..domain.user import User
 from .sessions import SessionControl
@@ -18,8 +18,9 @@ from .sessions import SessionControl
 class Tokens:
     """What introspection, userinfo and revocation ask of the session record."""
 
-    def __init__(self, stores: Stores, sessions: SessionControl) -> None:
+    def __init__(self, stores: Stores, issuer: str, sessions: SessionControl) -> None:
         self._stores = stores
+        self._issuer = issuer
         self._sessions = sessions
 
     def liveness(self, sid: UUID) -> Liveness | None:
@@ -32,6 +33,11 @@ class Tokens:
         if found is None or not found[0].live:
             return None
         return found[1]
+
+    def session_of(self, sid: UUID) -> UUID | None:
+        """The Session that a client session hangs on, if any."""
+        found = self._stores.client_sessions.get(sid)
+        return found.session_id if found is not None else None
 
     def client_token_live(self, client_id: str, jti: str) -> bool:
         """Is a token without a session alive: its client enabled, itself not revoked (RFC 7009)?"""
@@ -70,15 +76,24 @@ class Tokens:
             return True
         return bool(set(self._stores.resources.of_server(client.client_id)) & set(audience))
 
-    def resources_of(self, scope: tuple[str, ...]) -> tuple[str, ...]:
-        """The resources whose scopes are among these, in the order first named."""
-        known = self._stores.resources.scopes(scope)
-        return tuple(dict.fromkeys(known[name].resource for name in scope if name in known))
+    def audience(self, resources: tuple[str, ...], scope: tuple[str, ...]) -> tuple[str, ...]:
+        """For whom a token is: what was asked (RFC 8707), else what its scopes belong to.
 
-    def scope_for(self, scope: tuple[str, ...], audience: tuple[str, ...]) -> tuple[str, ...]:
-        """Without the scopes of resources that this token is not for (RFC 8707 section 2.2)."""
-        known = self._stores.resources.scopes(scope)
-        return tuple(name for name in scope if name not in known or known[name].resource in audience)
+        Without ``resource`` that is this provider, for userinfo, and every API whose scopes were
+        granted (RFC 9068 section 3); with it, exactly the resources asked for.
+        """
+        return self.address(resources, scope)[0]
+
+    def address(self, resources: tuple[str, ...], scope: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """The audience of a token and the scope it may carry there, with one look-up at most."""
+        homes = self._homes(scope)
+        audience = resources or tuple(dict.fromkeys((self._issuer, *homes.values())))
+        return audience, tuple(name for name in scope if homes.get(name, audience[0]) in audience)
+
+    def _homes(self, scope: tuple[str, ...]) -> dict[str, str]:
+        own = [name for name in scope if name not in STANDARD_SCOPES]
+        known = self._stores.resources.scopes(own) if own else {}
+        return {name: known[name].resource for name in own if name in known}
 
     def known_resources(self, identifiers: tuple[str, ...]) -> dict[str, Resource]:
         """Those of the identifiers that an operator has registered."""

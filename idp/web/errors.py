@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from flask import Flask, Response, make_response, render_template, request
+from flask import Flask, Response, g, make_response, render_template, request
 from werkzeug.exceptions import HTTPException
 
 from ..errors import (
@@ -17,6 +17,7 @@ from ..errors import (
     InputRefused,
     NotFound,
     ProofRequired,
+    ProtocolError,
     SignInRefused,
     Throttled,
     Unavailable,
@@ -74,6 +75,7 @@ def register_error_handlers(app: Flask) -> None:
     """Every error that nobody else has turned into an answer becomes a page here."""
     for kind, status in _STATUS.items():
         app.register_error_handler(kind, _fixed(status))
+    app.register_error_handler(ProtocolError, _protocol)
     app.register_error_handler(Throttled, _throttled)
     app.register_error_handler(Unavailable, _unavailable)
     app.register_error_handler(HTTPException, _http)
@@ -84,6 +86,27 @@ def _fixed(status: int) -> Callable[[IdpError], Response]:
         return error_page(status)
 
     return answer
+
+
+def _protocol(error: ProtocolError) -> Response:
+    """An app sent somebody here with a request that cannot be answered at the app (RFC 6749 4.1.2.1).
+
+    Nothing of the request is repeated; who made the app reads what was wrong and which rule says so.
+    """
+    page = render_template(
+        "error.html", status=error.status,
+        heading=gettext("This app asked for something that does not work"),
+        sentence=gettext("You did nothing wrong. The app that sent you here made a request we cannot answer."),
+        mend=gettext("Only the people who make the app can mend this. Go back to it, or tell them."),
+        reference=g.get("request_id"),
+        details=[
+            (gettext("Error"), error.error), (gettext("What was wrong"), error.description),
+            (gettext("Rule"), error.section),
+        ],
+    )  # fmt: skip
+    response = make_response(page, error.status)
+    response.headers.update(error.headers)
+    return response
 
 
 def _throttled(error: Throttled) -> Response:

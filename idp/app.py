@@ -1,0 +1,262 @@
+"""The composition root: settings → storage → services → blueprints. The one place that knows them all.
+
+Two protocol blueprints, because two audiences read their errors: ``programs`` answers JSON, whatever
+happens; ``front_channel`` (authorization, logout) is visited by people's browsers and shows pages.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NoReturn, cast
+
+import structlog
+from flask import Blueprint, Flask, Response, abort, request
+from flask.sessions import SessionInterface, SessionMixin
+from werkzeug.exceptions import HTTPException
+
+from . import logs, oauth, web
+from .browser import Browser
+from .client_address import client_address
+from .domain.master_key import MasterKeys
+from .domain.ports import Stores
+from .errors import IdpError, Unavailable
+from .oauth.cors import install as install_cors
+from .oauth.cors import mount_preflights
+from .oauth.responses import error_for_programs, json_answer
+from .oauth.rfc6749_authorize import AuthorizationEndpoint
+from .oauth.rfc6749_client_authentication import ClientAuthentication
+from .oauth.rfc6749_token import TokenAnswers, TokenEndpoint
+from .oauth.rfc7009_revocation import RevocationEndpoint
+from .oauth.rfc7517_jwks import PATH as JWKS_PATH
+from .oauth.rfc7517_jwks import JwksEndpoint
+from .oauth.rfc7523_client_assertion import ClientAssertions, ClientKeys
+from .oauth.rfc7591_registration import RegistrationEndpoint
+from .oauth.rfc7592_configuration import ConfigurationEndpoint
+from .oauth.rfc7662_introspection import Introspection, IntrospectionEndpoint
+from .oauth.rfc9068_access_token import AccessTokens
+from .oauth.server import IdpServer
+from .oidc.core_id_token import IdTokens
+from .oidc.core_request import AuthenticationRequests
+from .oidc.core_userinfo import UserinfoEndpoint
+from .oidc.discovery import DiscoveryEndpoint
+from .oidc.rp_initiated_logout import LogoutEndpoint
+from .outgoing import Outgoing
+from .paths import MIGRATIONS, TEMPLATES
+from .services import Services, build
+from .settings import Settings
+from .storage import migrate
+from .storage.database import db, engine_options
+from .storage.stores import build_stores
+
+log = structlog.get_logger(__name__)
+
+MAX_BODY = 128 * 1024
+_PROTOCOL_PATHS = (
+    "/token", "/introspect", "/revoke", "/userinfo", "/register", "/.well-known/", "/healthz", "/readyz",
+)  # fmt: skip
+_ALWAYS_ANSWERED = ("/healthz", "/readyz")
+
+
+@dataclass(frozen=True)
+class Extension:
+    """``app.extensions["idp"]``."""
+
+    settings: Settings
+    stores: Stores
+    services: Services
+
+
+class NoFlaskSession(SessionInterface):
+    """Flask's signed cookie cannot be ended by us (ASVS 7.2.2); whoever touches it is mistaken."""
+
+    def open_session(self, app: Flask, request: object) -> SessionMixin:  # noqa: ARG002 - Flask's signature
+        """A session that cannot be used."""
+        return cast("SessionMixin", _Untouchable())
+
+    def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
+        """Nothing is ever kept."""
+
+
+class _Untouchable:
+    def __getattr__(self, name: str) -> NoReturn:
+        raise RuntimeError(f"flask.session.{name}: sessions are server-side here (idp.browser)")
+
+
+def create_app(settings: Settings) -> Flask:
+    """The WSGI application. Raises ConfigurationError; starts although a database server is away."""
+    logs.configure(settings.log_level)
+    app = Flask("idp", template_folder=str(TEMPLATES), static_folder=None)
+    app.config.update(_limits(), **_database(settings))
+    app.session_interface = NoFlaskSession()
+    db.init_app(app)
+    migrate.migrate.init_app(app, db, directory=str(MIGRATIONS))
+    master_keys = settings.master_keys()
+    stores = _stores(app, settings, master_keys)
+    services = build(stores, settings, master_keys)
+    app.extensions["idp"] = Extension(settings, stores, services)
+    _make_first_keys(stores, services)
+    _mount(app, settings, stores, services, master_keys)
+    app.wsgi_app = web.static_files(settings, app.wsgi_app)  # type: ignore[method-assign]
+    return app
+
+
+# ── storage ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def _limits() -> dict[str, object]:
+    """Werkzeug has no limits of its own (security.md section 6, trap 12)."""
+    return {
+        "MAX_CONTENT_LENGTH": MAX_BODY, "MAX_FORM_MEMORY_SIZE": MAX_BODY, "MAX_FORM_PARTS": 100,
+        "PROPAGATE_EXCEPTIONS": False, "PROVIDE_AUTOMATIC_OPTIONS": False,
+    }  # fmt: skip
+
+
+def _database(settings: Settings) -> dict[str, object]:
+    url = settings.sql_url
+    return {
+        "SQLALCHEMY_DATABASE_URI": url,
+        "SQLALCHEMY_ENGINE_OPTIONS": {
+            "hide_parameters": True, **engine_options(url, settings.database_pool_size)
+        },
+    }  # fmt: skip
+
+
+def _stores(app: Flask, settings: Settings, master_keys: MasterKeys) -> Stores:
+    """Flask-SQLAlchemy makes the engine; an embedded database is brought up to date at once."""
+    embedded = settings.sql_url.startswith("sqlite")
+    if embedded and not settings.database_url:
+        settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with app.app_context():
+        engine = db.engine
+        if embedded:
+            migrate.upgrade(engine, MIGRATIONS)
+    return build_stores(engine, master_keys, MIGRATIONS)
+
+
+def _make_first_keys(stores: Stores, services: Services) -> None:
+    """The first start makes what it needs; a server that does not answer yet is asked later."""
+    try:
+        if not stores.health.migrations_pending():
+            services.keys.ensure()
+    except Unavailable as error:
+        log.warning("the database does not answer at start", error=str(error))
+
+
+# ── edges ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _mount(app: Flask, settings: Settings, stores: Stores, services: Services, master_keys: MasterKeys) -> None:
+    csrf_key = master_keys.current.derive("form token")
+    browser = Browser(settings, services.sessions, csrf_key, stores.randomness.token)
+    logs.request_log(app, settings)
+    app.before_request(_only_our_host(settings))
+    web.add_security_headers(app, settings)
+    web.register_error_handlers(app)
+    _mount_protocol(app, settings, stores, services, browser)
+    app.register_blueprint(web.blueprint(settings, services, browser))
+    app.after_request(_prepared(browser))
+    _json_for_programs(app, settings)
+
+
+def _mount_protocol(
+    app: Flask, settings: Settings, stores: Stores, services: Services, browser: Browser
+) -> None:  # fmt: skip
+    prefix = settings.path_prefix or None
+    programs = Blueprint("programs", __name__, url_prefix=prefix)
+    front_channel = Blueprint("front_channel", __name__, url_prefix=prefix)
+    id_tokens = IdTokens(settings.issuer, settings.id_token_life, services.keys, stores.users, stores.clock)
+    discovery = DiscoveryEndpoint(settings, services.resources)
+    for endpoint in (*_token_endpoints(settings, stores, services, id_tokens), discovery):
+        endpoint.mount(programs)
+    requests = AuthenticationRequests(id_tokens)
+    AuthorizationEndpoint(settings, services, browser, (requests.read,)).mount(front_channel)
+    LogoutEndpoint(settings, services, browser, id_tokens).mount(front_channel)
+    _mount_health(programs, stores)
+    install_cors(programs)
+    mount_preflights(programs, ("/token", "/userinfo", "/revoke", JWKS_PATH, *discovery.paths))
+    programs.register_error_handler(IdpError, error_for_programs)
+    app.register_blueprint(programs)
+    app.register_blueprint(front_channel)
+    discovery.mount_before_path(app)
+
+
+def _token_endpoints(
+    settings: Settings, stores: Stores, services: Services, id_tokens: IdTokens
+) -> tuple[oauth.Endpoint, ...]:
+    address = _address_of_request(settings)
+    access_tokens = AccessTokens(settings.issuer, settings.access_token_life, services.keys, stores.randomness)
+    assertions = ClientAssertions(
+        settings.issuer, ClientKeys(Outgoing(settings.fetch_private_networks)), stores.assertion_ids, stores.clock
+    )
+    authentication = ClientAuthentication(services.clients, assertions, stores.throttles, stores.clock)
+    answers = TokenAnswers(access_tokens, services.tokens, stores.clock, (id_tokens.add,))
+    server = IdpServer(
+        authentication, services.codes, services.refresh, services.tokens, settings.issuer, stores.work, answers.make
+    )
+    introspection = Introspection(settings.issuer, access_tokens, services.refresh, services.tokens)
+    return (
+        TokenEndpoint(server, settings.url("/token"), address),
+        IntrospectionEndpoint(authentication, introspection, address),
+        RevocationEndpoint(authentication, access_tokens, services.refresh, services.tokens, stores.work, address),
+        JwksEndpoint(services.keys, settings.jwks_max_age),
+        RegistrationEndpoint(settings, services.clients, stores.throttles, stores.clock, stores.work, address),
+        ConfigurationEndpoint(settings, services.clients, stores.work),
+        UserinfoEndpoint(settings.issuer, access_tokens, services.tokens),
+    )
+
+
+def _address_of_request(settings: Settings) -> oauth.AddressOfRequest:
+    """The client's address without the browser's module: a token endpoint knows no cookie."""
+    proxies = settings.proxy_networks()
+    return lambda: client_address(request.remote_addr, request.headers.get("X-Forwarded-For"), proxies)
+
+
+def _mount_health(blueprint: Blueprint, stores: Stores) -> None:
+    """``/healthz``: the process answers. ``/readyz``: so does the database, else 503."""
+
+    def ready() -> Response:
+        stores.health.ping()
+        return json_answer({"status": "ready"})
+
+    blueprint.add_url_rule("/healthz", "healthz", lambda: json_answer({"status": "alive"}))
+    blueprint.add_url_rule("/readyz", "readyz", ready)
+
+
+# ── every request ─────────────────────────────────────────────────────────────────────────────────
+
+
+def _only_our_host(settings: Settings) -> oauth.BeforeRequest:
+    """A ``Host`` that is not the issuer's is refused: nothing may be built from it (CVE-2025-64101)."""
+    ready = tuple(settings.path_prefix + path for path in _ALWAYS_ANSWERED)
+
+    def check() -> None:
+        if request.headers.get("Host", "").lower() != settings.host.lower() and request.path not in ready:
+            abort(421)
+
+    return check
+
+
+def _prepared(browser: Browser) -> oauth.AfterRequest:
+    """Whatever form this answer shows, the browser gets the cookie that its token is bound to."""
+
+    def prepare(response: Response) -> Response:
+        browser.prepare(response)
+        return response
+
+    return prepare
+
+
+def _json_for_programs(app: Flask, settings: Settings) -> None:
+    """405, 413, 404 and 500 on protocol addresses, which routing raises outside any blueprint."""
+    ours = tuple(settings.path_prefix + path for path in _PROTOCOL_PATHS)
+    page = app.error_handler_spec[None][None][HTTPException]
+
+    def answer(error: HTTPException) -> object:
+        if not request.path.startswith(ours):
+            return page(error)
+        status = error.code or 500
+        name = "server_error" if status >= 500 else "invalid_request"
+        kept = {key: value for key, value in error.get_headers() if key == "Allow"}
+        return json_answer({"error": name, "error_description": f"{error.name} (RFC 9110 15)"}, status, kept)
+
+    app.register_error_handler(HTTPException, answer)  # type: ignore[arg-type]

@@ -1,0 +1,143 @@
+"""Reading protocol requests: once, strictly, in one place.
+
+Rules: parameters come from where the specification says and from nowhere else (a token request's
+query is refused, RFC 6749 section 3.2); a repeated parameter is refused (section 3.1) unless its
+specification repeats it; a parameter without a value counts as omitted (section 3.1); text that no
+database can hold (NUL, broken UTF-8) is refused here, for PostgreSQL's driver would raise on it and
+SQLite would not (security.md section 6, trap 3).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+from urllib.parse import parse_qsl
+
+from flask import request
+
+from ..errors import ProtocolError
+
+MAX_FIELDS = 200
+MAX_VALUE = 8192
+REPEATABLE = frozenset({"resource", "audience"})
+
+
+class Parameters(Mapping[str, str]):
+    """Parameters by name. ``lists`` holds the repeatable ones, ``repeated`` names those that must not be."""
+
+    def __init__(self, pairs: Sequence[tuple[str, str]]) -> None:
+        sent = [(name, value) for name, value in pairs if value != ""]
+        names = [name for name, _value in pairs]
+        self._values = {name: value for name, value in reversed(sent)}
+        self.repeated = sorted({name for name in names if names.count(name) > 1 and name not in REPEATABLE})
+        self.lists = {name: tuple(v for n, v in sent if n == name) for name in REPEATABLE}
+
+    def __getitem__(self, name: str) -> str:
+        return self._values[name]
+
+    def __iter__(self) -> Any:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def require(self, name: str, section: str) -> str:
+        """The value of a required parameter, or invalid_request."""
+        if name not in self._values:
+            raise invalid_request(f"{name} is missing", section)
+        return self._values[name]
+
+
+def invalid_request(description: str, section: str, status: int = 400) -> ProtocolError:
+    """RFC 6749 section 4.1.2.1 and 5.2, invalid_request."""
+    return ProtocolError("invalid_request", description, section=section, status=status)
+
+
+def parse(raw: bytes) -> Parameters:
+    """Parse ``application/x-www-form-urlencoded`` bytes. Repeats are recorded, not yet refused."""
+    try:
+        pairs = parse_qsl(raw.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=MAX_FIELDS)
+    except ValueError:
+        raise invalid_request("the parameters are not well-formed, or too many", "RFC 6749 Appendix B") from None
+    for name, value in pairs:
+        if "\x00" in name or "\x00" in value:
+            raise invalid_request("a parameter holds a NUL character", "RFC 6749 Appendix A")
+        if len(name) > 128 or len(value) > MAX_VALUE:
+            raise invalid_request("a parameter is too long", "RFC 6749 3.1")
+    return Parameters(pairs)
+
+
+def form() -> Parameters:
+    """The form of a POST to a protocol endpoint, with all the rules applied."""
+    if request.mimetype != "application/x-www-form-urlencoded":
+        raise invalid_request("send application/x-www-form-urlencoded", "RFC 6749 3.2", 415)
+    if request.query_string:
+        raise invalid_request("parameters belong in the body, not in the URI", "RFC 6749 2.3.1")
+    parameters = parse(request.get_data(cache=False))
+    refuse_repeats(parameters)
+    return parameters
+
+
+def refuse_repeats(parameters: Parameters) -> None:
+    """RFC 6749 section 3.1: parameters MUST NOT be included more than once."""
+    if parameters.repeated:
+        raise invalid_request(f"repeated: {', '.join(parameters.repeated)}"[:200], "RFC 6749 3.1")
+
+
+def query_or_form() -> Parameters:
+    """The parameters of a front-channel request: the query of a GET, the form of a POST.
+
+    Repeats are left for the caller, who must first know whether it may redirect.
+    """
+    if request.method == "POST":
+        if request.mimetype != "application/x-www-form-urlencoded":
+            raise invalid_request("send application/x-www-form-urlencoded", "OpenID Connect Core 3.1.2.1", 415)
+        return parse(request.get_data(cache=False))
+    return parse(request.query_string)
+
+
+def json_object(section: str, error: str) -> dict[str, Any]:
+    """The JSON object of a request body; ``error`` names what a malformed one is called there."""
+    if request.mimetype != "application/json":
+        raise ProtocolError(error, "send application/json", section=section)
+    try:
+        document = json.loads(request.get_data(cache=False).decode("utf-8"), parse_constant=_no_constant)
+    except (ValueError, RecursionError):
+        raise ProtocolError(error, "the body is not JSON", section=section) from None
+    if not isinstance(document, dict):
+        raise ProtocolError(error, "the body is not a JSON object", section=section)
+    if not _storable(document, 8):
+        raise ProtocolError(error, "the body holds text or nesting that cannot be kept", section=section)
+    return document
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(name)
+
+
+def _storable(value: Any, depth: int) -> bool:
+    """No NUL, no lone surrogate, no endless nesting, no number that JSON cannot hold."""
+    if depth == 0:
+        return False
+    if isinstance(value, str):
+        return _utf8(value)
+    if isinstance(value, float):
+        return value == value and value not in (float("inf"), float("-inf"))
+    if isinstance(value, int):
+        return abs(value) < 2**53
+    if isinstance(value, list):
+        return all(_storable(item, depth - 1) for item in value)
+    if isinstance(value, dict):
+        return all(_storable(name, depth - 1) and _storable(item, depth - 1) for name, item in value.items())
+    return True
+
+
+def _utf8(value: str) -> bool:
+    if "\x00" in value:
+        return False
+    try:
+        value.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -1,0 +1,76 @@
+"""Writing protocol answers and errors: the one place where they become HTTP for programs.
+
+And the three ways back to a client's redirect URI: a plain 303 where the browser got here by
+navigation, the hand-off page where it got here through a form of ours (Chromium applies
+``form-action`` to every redirect after a form, so a 303 would be blocked without a word: pages.md 67),
+and an error page where no redirect URI has been vetted.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from urllib.parse import quote, urlencode, urlsplit, urlunsplit
+
+from flask import Response, make_response, render_template
+
+from ..errors import Conflict, IdpError, NotFound, ProtocolError, Throttled, Unavailable
+
+NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
+
+
+def json_answer(body: Mapping[str, object], status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """A JSON answer that no cache may keep (RFC 6749 section 5.1)."""
+    response = Response(json.dumps(body, separators=(",", ":")), status=status, mimetype="application/json")
+    response.headers.update({**NO_STORE, **(headers or {})})
+    return response
+
+
+def empty_answer(status: int) -> Response:
+    """No body and so no content type."""
+    response = Response(status=status, headers=NO_STORE)
+    response.headers.pop("Content-Type", None)
+    return response
+
+
+def error_for_programs(error: IdpError) -> Response:
+    """Every IdpError as a program hears it."""
+    if isinstance(error, ProtocolError):
+        return json_answer(error.body(), error.status, error.headers)
+    if isinstance(error, Throttled):
+        body = {"error": "temporarily_unavailable", "error_description": "too many attempts; wait (RFC 6585 4)"}
+        return json_answer(body, 429, {"Retry-After": str(error.retry_after)})
+    if isinstance(error, Unavailable):
+        body = {"error": "temporarily_unavailable", "error_description": "try again soon (RFC 9110 15.6.4)"}
+        return json_answer(body, 503, {"Retry-After": str(error.retry_after)})
+    if isinstance(error, NotFound):
+        return json_answer({"error": "not_found", "error_description": "there is no such thing"}, 404)
+    if isinstance(error, Conflict):
+        return json_answer({"error": "conflict", "error_description": "it exists already"}, 409)
+    return json_answer({"error": "invalid_request", "error_description": "the request cannot be served"}, 400)
+
+
+def with_parameters(uri: str, parameters: Mapping[str, str]) -> str:
+    """Add parameters to the query of a vetted redirect URI, keeping what it holds (RFC 6749 3.1.2).
+
+    Every value is percent-encoded as a whole, so no ``state`` can add a parameter or a header.
+    """
+    parts = urlsplit(uri)
+    added = urlencode(parameters, quote_via=quote)
+    query = f"{parts.query}&{added}" if parts.query else added
+    return urlunsplit((parts.scheme, parts.netloc, parts.path, query, ""))
+
+
+def redirect_to_client(target: str) -> Response:
+    """303 to a vetted redirect URI; nothing of it may be cached (RFC 9700 sections 4.2 and 4.12)."""
+    response = Response(status=303, headers={"Location": target, **NO_STORE})
+    response.headers.pop("Content-Type", None)
+    response.autocorrect_location_header = False
+    return response
+
+
+def hand_off(target: str, app_name: str) -> Response:
+    """A page of ours that leaves by plain navigation."""
+    response = make_response(render_template("handoff.html", target=target, app_name=app_name))
+    response.headers.update(NO_STORE)
+    return response

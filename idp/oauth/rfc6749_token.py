@@ -1,0 +1,75 @@
+"""RFC 6749 section 3.2 and 5 (Token Endpoint): read, authenticate, grant, answer.
+
+The steps of each grant stand in ``server``; the order is always: client, grant type, what was
+presented, what must be compared, one atomic claim, tokens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from flask import Blueprint, Response, request
+
+from ..domain.client import Client
+from ..domain.ports import Clock
+from ..errors import ProtocolError
+from ..services.codes import Grant
+from ..services.tokens import Tokens
+from .requests import form
+from .responses import json_answer
+from .rfc9068_access_token import AccessTokens
+from .server import IdpServer, TokenAnswer, TokenRequest
+
+Extend = Callable[[TokenAnswer, Grant, Client], None]
+
+
+class TokenAnswers:
+    """RFC 6749 section 5.1: what a successful answer holds; OpenID Connect adds ``id_token``."""
+
+    def __init__(self, access_tokens: AccessTokens, tokens: Tokens, clock: Clock, extensions: Sequence[Extend]) -> None:
+        self._access_tokens = access_tokens
+        self._tokens = tokens
+        self._clock = clock
+        self._extensions = extensions
+
+    def make(self, grant: Grant, client: Client) -> TokenAnswer:
+        """The JSON object of the answer."""
+        audience, scope = self._tokens.address(grant.resources, grant.scope)
+        answer: TokenAnswer = {
+            "access_token": self._access_tokens.make(grant, audience, scope, self._clock.now()),
+            "token_type": "Bearer",
+            "expires_in": self._access_tokens.life,
+            "scope": " ".join(scope),
+        }
+        if grant.refresh_token is not None:
+            answer["refresh_token"] = grant.refresh_token
+        for extend in self._extensions:
+            extend(answer, grant, client)
+        return answer
+
+
+class TokenEndpoint:
+    """POST /token."""
+
+    def __init__(self, server: IdpServer, uri: str, address_of_request: Callable[[], str]) -> None:
+        self._server = server
+        self._uri = uri
+        self._address = address_of_request
+
+    def mount(self, blueprint: Blueprint) -> None:
+        """Where it stands."""
+        blueprint.add_url_rule("/token", "token", self.post, methods=["POST"])
+
+    def post(self) -> Response:
+        """One token request."""
+        parameters = form()
+        parameters.require("grant_type", "RFC 6749 4.1.3")
+        authorization = request.headers.get("Authorization")
+        token_request = TokenRequest(self._uri, parameters, authorization, self._address())
+        try:
+            status, answer = self._server.create_token_response(token_request)
+        except ValueError as error:  # Authlib refuses to quote some characters in a description [5]
+            raise ProtocolError(
+                "invalid_request", "a parameter cannot be read", section="RFC 6749 5.2", detail=str(error)
+            ) from None
+        return json_answer(answer, status)

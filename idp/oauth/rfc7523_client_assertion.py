@@ -1,0 +1,119 @@
+"""RFC 7523 (JWT Client Authentication), sections 2.2 and 3: ``private_key_jwt``.
+
+The rules that libraries leave open, closed here:
+
+- ``aud`` is our issuer, as one string. An array, or an endpoint's URL, lets a hostile server have a
+  client sign something that we would take (draft-ietf-oauth-security-topics-update section 2).
+- ``iss`` and ``sub`` are both the client id; ``jti`` is used once, by an insert that must not conflict.
+- ``exp`` is at most an hour away: what must be remembered must end.
+- The algorithm is one of the key's own, and the registered one if one was registered.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from .. import jose
+from ..domain.client import Client
+from ..domain.ports import AssertionIds, Clock
+from ..errors import TokenRejected
+from ..outgoing import FetchRefused, Outgoing
+
+ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+LEEWAY_SECONDS, MAX_LIFE_SECONDS = 10, 3600
+_JWKS_AGE_SECONDS, _JWKS_PAUSE_SECONDS = 300.0, 10.0
+
+
+def claimed_client_id(assertion: str) -> str | None:
+    """Whose assertion this says it is, before anything is verified; None if it says nothing."""
+    parts = assertion.split(".")
+    if len(parts) != 3 or len(assertion) > jose.MAX_TOKEN:
+        return None
+    try:
+        claims = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
+    except (ValueError, RecursionError):
+        return None
+    subject = claims.get("sub") if isinstance(claims, dict) else None
+    return subject if isinstance(subject, str) else None
+
+
+@dataclass(slots=True)
+class _Fetched:
+    keys: Sequence[Mapping[str, Any]]
+    at: float
+
+
+class ClientKeys:
+    """The public keys of clients: registered ones, or those at their ``jwks_uri`` (guarded, cached)."""
+
+    def __init__(self, outgoing: Outgoing) -> None:
+        self._outgoing = outgoing
+        self._cache: dict[str, _Fetched] = {}
+
+    def find(self, client: Client, kid: str | None, alg: str) -> jose.VerifyKey | None:
+        """The one key that fits; a ``kid`` we have not seen makes us look again (key rotation)."""
+        if client.jwks is not None:
+            return _pick(client.jwks.get("keys"), kid, alg)
+        if client.jwks_uri is None:
+            return None
+        found = _pick(self._fetched(client.jwks_uri, _JWKS_AGE_SECONDS), kid, alg)
+        return found or _pick(self._fetched(client.jwks_uri, _JWKS_PAUSE_SECONDS), kid, alg)
+
+    def _fetched(self, uri: str, max_age: float) -> Sequence[Mapping[str, Any]]:
+        cached = self._cache.get(uri)
+        if cached is not None and time.monotonic() - cached.at < max_age:
+            return cached.keys
+        try:
+            keys = self._outgoing.json_object(uri).get("keys")
+        except FetchRefused:
+            keys = []
+        if len(self._cache) > 1000:
+            self._cache.clear()
+        listed = [key for key in keys if isinstance(key, dict)][:20] if isinstance(keys, list) else []
+        self._cache[uri] = _Fetched(listed, time.monotonic())
+        return listed
+
+
+def _pick(keys: Any, kid: str | None, alg: str) -> jose.VerifyKey | None:
+    candidates = [key for key in keys or [] if isinstance(key, dict) and jose.verify_key(key, alg) is not None]
+    if kid is not None:
+        candidates = [key for key in candidates if key.get("kid") == kid]
+    return jose.verify_key(candidates[0], alg) if len(candidates) == 1 else None
+
+
+class ClientAssertions:
+    """Verify client assertions."""
+
+    def __init__(self, issuer: str, keys: ClientKeys, used: AssertionIds, clock: Clock) -> None:
+        self._issuer = issuer
+        self._keys = keys
+        self._used = used
+        self._clock = clock
+
+    def check(self, client: Client, assertion: str) -> None:
+        """Raises TokenRejected unless this client signed this for us, now, for the first time."""
+        claims = jose.verify(
+            assertion, lambda kid, alg: self._key(client, kid, alg), typ=(None, "JWT", "client-authentication+jwt"),
+            issuer=client.client_id, audience=self._issuer, leeway=LEEWAY_SECONDS,
+            require=("iss", "sub", "aud", "exp", "jti"),
+        )  # fmt: skip
+        if claims["sub"] != client.client_id or claims["aud"] != self._issuer:
+            raise TokenRejected("sub or aud")
+        expires = datetime.fromtimestamp(min(claims["exp"], 2**40), tz=UTC)
+        if (expires - self._clock.now()).total_seconds() > MAX_LIFE_SECONDS:
+            raise TokenRejected("exp too far away")
+        if not self._used.claim(client.client_id, hashlib.sha256(claims["jti"].encode()).digest(), expires):
+            raise TokenRejected("jti used before")
+
+    def _key(self, client: Client, kid: str | None, alg: str) -> jose.VerifyKey | None:
+        if client.token_endpoint_auth_signing_alg not in (None, alg):
+            return None
+        found = self._keys.find(client, kid, alg)
+        return None if found is None else jose.VerifyKey(kid or "", found.alg, found.key)

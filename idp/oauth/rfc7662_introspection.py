@@ -1,0 +1,93 @@
+"""RFC 7662 (Token Introspection): is this token alive, from the session's state and nothing older.
+
+Section 2.1: the caller authenticates; a public client cannot. Section 2.2: whoever may not know, and
+any token that is unknown, expired, ended or of another kind, gets ``{"active": false}`` and nothing
+else. Answers are for the token's own client and for resource servers of its audience (design.md 6).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from flask import Blueprint, Response, request
+
+from ..domain.client import Client
+from ..errors import TokenRejected
+from ..services.refresh import Refreshing
+from ..services.tokens import Tokens
+from .requests import form
+from .responses import json_answer
+from .rfc6749_client_authentication import ClientAuthentication, invalid_client
+from .rfc9068_access_token import AccessToken, AccessTokens
+
+INACTIVE: dict[str, Any] = {"active": False}
+_SHOWN = ("iss", "sub", "aud", "client_id", "iat", "exp", "jti", "scope", "sid", "auth_time", "acr", "amr", "cnf")
+
+
+class Introspection:
+    """The decision, free of HTTP."""
+
+    def __init__(self, issuer: str, access_tokens: AccessTokens, refreshing: Refreshing, tokens: Tokens) -> None:
+        self._issuer = issuer
+        self._access_tokens = access_tokens
+        self._refreshing = refreshing
+        self._tokens = tokens
+
+    def introspect(self, caller: Client, text: str) -> dict[str, Any]:
+        """What the caller may know of a token. Raises Unavailable rather than guess."""
+        if text.startswith("rt_"):
+            return self._refresh_token(caller, text)
+        try:
+            token = self._access_tokens.read(text)
+        except TokenRejected:
+            return INACTIVE
+        if not self._tokens.may_introspect(caller, token.client_id, token.audience) or not self.alive(token):
+            return INACTIVE
+        shown = {name: token.claims[name] for name in _SHOWN if name in token.claims}
+        return {"active": True, "token_type": "Bearer", **shown}
+
+    def alive(self, token: AccessToken) -> bool:
+        """Does what this token hangs on live at this moment?"""
+        if token.sid is None:
+            return self._tokens.client_token_live(token.client_id, token.jti)
+        found = self._tokens.liveness(token.sid)
+        return (
+            found is not None and found.live and found.client_id == token.client_id and str(found.user_id) == token.sub
+        )
+
+    def _refresh_token(self, caller: Client, text: str) -> dict[str, Any]:
+        found = self._refreshing.find(text, caller)
+        if found is None or not found[1]:
+            return INACTIVE
+        family, _usable = found
+        return {
+            "active": True, "iss": self._issuer, "sub": str(family.user_id), "client_id": family.client_id,
+            "scope": " ".join(family.scope), "sid": str(family.client_session_id),
+            "iat": int(family.rotated_at.timestamp()), "exp": int(family.expires_at.timestamp()),
+        }  # fmt: skip
+
+
+class IntrospectionEndpoint:
+    """POST /introspect."""
+
+    def __init__(
+        self, authentication: ClientAuthentication, introspection: Introspection, address_of_request: Callable[[], str]
+    ) -> None:
+        self._authentication = authentication
+        self._introspection = introspection
+        self._address = address_of_request
+
+    def mount(self, blueprint: Blueprint) -> None:
+        """Where it stands."""
+        blueprint.add_url_rule("/introspect", "introspect", self.post, methods=["POST"])
+
+    def post(self) -> Response:
+        """One introspection request."""
+        parameters = form()
+        caller = self._authentication.authenticate(
+            parameters, request.headers.get("Authorization"), self._address()
+        )  # fmt: skip
+        if caller.public:
+            raise invalid_client(challenge=False)  # section 4: the endpoint must not become an oracle
+        return json_answer(self._introspection.introspect(caller, parameters.require("token", "RFC 7662 2.1")))

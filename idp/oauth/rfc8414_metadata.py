@@ -1,0 +1,47 @@
+"""RFC 8414 (Authorization Server Metadata): the OAuth half of the discovery document.
+
+Section 2: members; what is listed works, what does not work is not listed. Section 3: where it is
+found, the well-known segment standing *before* the path of the issuer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..domain.client import AuthMethod, GrantType
+from ..domain.client_metadata import SIGNING_ALGS
+from ..domain.scope import STANDARD_SCOPES
+from ..settings import Settings
+from .rfc7517_jwks import PATH as JWKS_PATH
+from .rfc7636_pkce import METHODS
+
+_CONFIDENTIAL = [item.value for item in AuthMethod if item is not AuthMethod.NONE]
+
+
+def metadata(settings: Settings, own_scopes: Sequence[str]) -> dict[str, object]:
+    """The document; ``own_scopes`` are those of the operator's APIs."""
+    url = settings.url
+    document: dict[str, object] = {
+        "issuer": settings.issuer,
+        "authorization_endpoint": url("/authorize"),
+        "token_endpoint": url("/token"),
+        "jwks_uri": url(JWKS_PATH),
+        "revocation_endpoint": url("/revoke"),
+        "introspection_endpoint": url("/introspect"),
+        "scopes_supported": [*STANDARD_SCOPES, *own_scopes],
+        "response_types_supported": ["code"],
+        "response_modes_supported": ["query"],
+        "grant_types_supported": [item.value for item in GrantType],
+        "code_challenge_methods_supported": list(METHODS),
+        "authorization_response_iss_parameter_supported": True,
+        "token_endpoint_auth_methods_supported": [item.value for item in AuthMethod],
+        "token_endpoint_auth_signing_alg_values_supported": list(SIGNING_ALGS),
+        "revocation_endpoint_auth_methods_supported": [item.value for item in AuthMethod],
+        "revocation_endpoint_auth_signing_alg_values_supported": list(SIGNING_ALGS),
+        "introspection_endpoint_auth_methods_supported": _CONFIDENTIAL,
+        "introspection_endpoint_auth_signing_alg_values_supported": list(SIGNING_ALGS),
+        "ui_locales_supported": ["en"],
+    }
+    if settings.client_registration != "closed":
+        document["registration_endpoint"] = url("/register")
+    return document

@@ -1,0 +1,141 @@
+"""OpenID Connect Core 1.0 section 3.1.2.1 (Authentication Request): the parameters it adds.
+
+Syntax and verification only; what follows from them is one pure function, ``domain.decision``.
+Section 6: request objects are not supported yet, so both ways of passing one are refused with the
+error of section 3.1.2.6, and nothing is fetched.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from ..domain.client import Client
+from ..errors import ProtocolError, TokenRejected
+from ..oauth.requests import Parameters, invalid_request
+from .core_id_token import IdTokens
+
+PROMPTS = ("none", "login", "consent", "select_account")
+_NUMBER = re.compile(r"[0-9]{1,9}")
+_SECTION = "OpenID Connect Core 3.1.2.1"
+
+
+class AuthenticationRequests:
+    """The extension of the authorization endpoint."""
+
+    def __init__(self, id_tokens: IdTokens) -> None:
+        self._id_tokens = id_tokens
+
+    def read(self, parameters: Parameters, client: Client) -> dict[str, Any]:
+        """Members of AuthorizationRequest. Raises ProtocolError, to be told to the client."""
+        _refuse_request_objects(parameters)
+        claims = _claims(parameters)
+        acr_values, essential = _acr(parameters, claims)
+        return {
+            "nonce": parameters.get("nonce"),
+            "prompt": _prompt(parameters),
+            "max_age": _max_age(parameters, client),
+            "login_hint": parameters.get("login_hint"),
+            "hinted_sub": self._hinted_sub(parameters, claims),
+            "acr_values": acr_values,
+            "acr_essential": essential,
+            "ui_locales": tuple(parameters.get("ui_locales", "").split(" ")[:10]) if "ui_locales" in parameters else (),
+            "claims": claims,
+        }
+
+    def _hinted_sub(self, parameters: Parameters, claims: Mapping[str, Any]) -> UUID | None:
+        """Whose sign-in is wanted: the subject of ``id_token_hint``, or a ``sub`` asked for by value."""
+        subject = _wanted_sub(claims)
+        if (hint := parameters.get("id_token_hint")) is not None:
+            try:
+                subject = str(self._id_tokens.read_hint(hint)["sub"])
+            except TokenRejected:
+                raise invalid_request("id_token_hint is not an ID token of ours", _SECTION) from None
+        if subject is None:
+            return None
+        try:
+            return UUID(subject)
+        except ValueError:
+            return UUID(int=0)  # nobody: whoever is signed in is not who was asked for
+
+
+def _refuse_request_objects(parameters: Parameters) -> None:
+    for name, error in (("request", "request_not_supported"), ("request_uri", "request_uri_not_supported")):
+        if name in parameters:
+            raise ProtocolError(error, f"{name} is not supported", section="OpenID Connect Core 3.1.2.6")
+
+
+def _prompt(parameters: Parameters) -> tuple[str, ...]:
+    prompt = tuple(dict.fromkeys(parameters.get("prompt", "").split()))
+    if unknown := [value for value in prompt if value not in PROMPTS]:
+        raise invalid_request(f"prompt: {unknown[0][:40]} is unknown", _SECTION)
+    if "none" in prompt and len(prompt) > 1:
+        raise invalid_request("prompt: none stands alone", _SECTION)
+    return prompt
+
+
+def _max_age(parameters: Parameters, client: Client) -> int | None:
+    text = parameters.get("max_age")
+    if text is None:
+        default = client.metadata.get("default_max_age")
+        return default if isinstance(default, int) else None
+    if not _NUMBER.fullmatch(text):
+        raise invalid_request("max_age must be a number of seconds", _SECTION)
+    return int(text)
+
+
+def _claims(parameters: Parameters) -> dict[str, Any]:
+    """Section 5.5: a JSON object with ``userinfo`` and ``id_token``; other members are ignored."""
+    text = parameters.get("claims")
+    if text is None:
+        return {}
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError):
+        raise invalid_request("claims is not JSON", "OpenID Connect Core 5.5") from None
+    if not isinstance(document, dict):
+        raise invalid_request("claims must be a JSON object", "OpenID Connect Core 5.5")
+    return {where: _members(document[where]) for where in ("userinfo", "id_token") if where in document}
+
+
+def _members(value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict) or len(value) > 50:
+        raise invalid_request("claims: userinfo and id_token must be JSON objects", "OpenID Connect Core 5.5")
+    return {str(name): _request(member) for name, member in value.items() if _plain(str(name))}
+
+
+def _request(member: Any) -> dict[str, Any] | None:
+    """Section 5.5.1: null, or an object with ``essential``, ``value``, ``values``; only strings are compared."""
+    if member is None:
+        return None
+    if not isinstance(member, dict):
+        raise invalid_request("claims: each request is null or a JSON object", "OpenID Connect Core 5.5.1")
+    kept: dict[str, Any] = {}
+    if member.get("essential") is True:
+        kept["essential"] = True
+    wanted = [member.get("value"), *(member["values"] if isinstance(member.get("values"), list) else [])]
+    values = [item for item in wanted if isinstance(item, str) and _plain(item)][:20]
+    if values:
+        kept["values"] = values
+    return kept
+
+
+def _plain(text: str) -> bool:
+    return len(text) <= 256 and text.isprintable()
+
+
+def _acr(parameters: Parameters, claims: Mapping[str, Any]) -> tuple[tuple[str, ...], bool]:
+    """``acr_values`` is a wish; ``acr`` as an essential claim with values is a demand (5.5.1.1)."""
+    demand = claims.get("id_token", {}).get("acr") or {}
+    if demand.get("values"):
+        return tuple(demand["values"]), bool(demand.get("essential"))
+    return tuple(parameters.get("acr_values", "").split()[:10]), False
+
+
+def _wanted_sub(claims: Mapping[str, Any]) -> str | None:
+    wanted = claims.get("id_token", {}).get("sub") or {}
+    values = wanted.get("values") or [None]
+    return values[0] if isinstance(values[0], str) else None

@@ -1,0 +1,48 @@
+"""OpenID Connect Core 1.0 section 5.3 (UserInfo Endpoint): GET and POST, header or form body.
+
+The token must be for us (``aud``, ASVS 10.3.1), must carry ``openid``, and its session must live at
+this moment; else 401 with the challenge of RFC 6750. Claims are those of the token's scopes and those
+asked for with ``claims``.
+"""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response
+
+from ..domain.claims import claims_of, names_of_scope
+from ..domain.scope import OPENID
+from ..errors import TokenRejected
+from ..oauth.responses import json_answer
+from ..oauth.rfc6750_bearer import bearer_token, insufficient_scope, invalid_token
+from ..oauth.rfc9068_access_token import AccessToken, AccessTokens
+from ..services.tokens import Tokens
+
+
+class UserinfoEndpoint:
+    """GET and POST /userinfo."""
+
+    def __init__(self, issuer: str, access_tokens: AccessTokens, tokens: Tokens) -> None:
+        self._issuer = issuer
+        self._access_tokens = access_tokens
+        self._tokens = tokens
+
+    def mount(self, blueprint: Blueprint) -> None:
+        """Where it stands."""
+        blueprint.add_url_rule("/userinfo", "userinfo", self.answer, methods=["GET", "POST"])
+
+    def answer(self) -> Response:
+        """One request."""
+        token = self._read(bearer_token())
+        if OPENID not in token.scope:
+            raise insufficient_scope(OPENID)
+        user = self._tokens.holder(token.sid) if token.sid is not None else None
+        if user is None or str(user.id) != token.sub:
+            raise invalid_token()
+        asked = [str(name) for name in token.claims.get("userinfo_claims", [])]
+        return json_answer({**claims_of(user, [*names_of_scope(token.scope), *asked]), "sub": token.sub})
+
+    def _read(self, text: str) -> AccessToken:
+        try:
+            return self._access_tokens.read(text, audience=self._issuer)
+        except TokenRejected:
+            raise invalid_token() from None

@@ -1,0 +1,94 @@
+"""OpenID Connect Discovery 1.0 sections 3 and 4, over RFC 8414: one document at both addresses.
+
+Bytes are made once per change of what they say: the operator's scopes are looked up at most every few
+seconds, and an unreachable database leaves the last document in place (reliability.md F-21).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from dataclasses import dataclass
+
+from flask import Blueprint, Flask, Response
+
+from ..domain.claims import KNOWN
+from ..domain.session import ACR_SUPPORTED
+from ..errors import Unavailable
+from ..oauth.rfc7517_jwks import document
+from ..oauth.rfc8414_metadata import metadata
+from ..services.clients import Resources
+from ..settings import Settings
+from .core_request import PROMPTS
+
+MAX_AGE_SECONDS = 300
+_FRESH_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    body: bytes
+    etag: str
+    at: float
+
+
+class DiscoveryEndpoint:
+    """GET /.well-known/openid-configuration and /.well-known/oauth-authorization-server."""
+
+    def __init__(self, settings: Settings, resources: Resources) -> None:
+        self._settings = settings
+        self._resources = resources
+        self._made: _Made | None = None
+
+    paths = ("/.well-known/openid-configuration", "/.well-known/oauth-authorization-server")
+
+    def mount(self, blueprint: Blueprint) -> None:
+        """Where it stands, under the issuer."""
+        for name, path in zip(("openid_configuration", "oauth_server"), self.paths, strict=True):
+            blueprint.add_url_rule(path, name, self.get, methods=["GET"], provide_automatic_options=False)
+
+    def mount_before_path(self, app: Flask) -> None:
+        """RFC 8414 section 3.1: for an issuer with a path, the well-known segment stands before it."""
+        if prefix := self._settings.path_prefix:
+            app.add_url_rule(f"{self.paths[1]}{prefix}", "oauth_server_of_path", self.get, methods=["GET"])
+
+    def get(self) -> Response:
+        """The document, or 304."""
+        made = self._current()
+        return document(made.body, made.etag, MAX_AGE_SECONDS, "application/json")
+
+    def _current(self) -> _Made:
+        made = self._made
+        if made is not None and time.monotonic() - made.at < _FRESH_SECONDS:
+            return made
+        try:
+            scopes = [scope.name for _resource, scopes in self._resources.list() for scope in scopes]
+        except Unavailable:
+            if made is None:
+                scopes = []
+            else:
+                self._made = _Made(made.body, made.etag, time.monotonic())
+                return made
+        body = json.dumps(openid_metadata(self._settings, scopes), separators=(",", ":")).encode()
+        self._made = made = _Made(body, hashlib.sha256(body).hexdigest()[:32], time.monotonic())
+        return made
+
+
+def openid_metadata(settings: Settings, own_scopes: list[str]) -> dict[str, object]:
+    """RFC 8414 metadata with the members of OpenID Connect Discovery 1.0 section 3."""
+    return {
+        **metadata(settings, own_scopes),
+        "userinfo_endpoint": settings.url("/userinfo"),
+        "end_session_endpoint": settings.url("/logout"),
+        "subject_types_supported": ["public"],
+        "id_token_signing_alg_values_supported": ["RS256"],
+        "claim_types_supported": ["normal"],
+        "claims_supported": ["sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "sid", *KNOWN],
+        "claims_parameter_supported": True,
+        "request_parameter_supported": False,
+        "request_uri_parameter_supported": False,
+        "prompt_values_supported": list(PROMPTS),
+        "acr_values_supported": list(ACR_SUPPORTED),
+        "display_values_supported": ["page", "popup"],
+    }

@@ -1,0 +1,172 @@
+"""OpenID Connect RP-Initiated Logout 1.0, sections 2 to 4.
+
+- A valid ``id_token_hint`` of this very session signs out without a question; anything less asks,
+  because a link on any page can bring a browser here (ASVS 10.6.2).
+- A redirect goes to an exactly registered ``post_logout_redirect_uri`` of a client that the hint or
+  ``client_id`` names; otherwise there is none (section 3).
+- A POST is turned into a GET of ours: a cross-site POST carries no SameSite=Lax cookie.
+- The answer to our question is its own address with an anti-forgery token, apart from a client's POST.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+from uuid import UUID
+
+from flask import Blueprint, Response, make_response, render_template, request
+
+from ..browser import Browser
+from ..domain.client import Client
+from ..domain.session import EndReason, ThisSession
+from ..errors import ProtocolError, TokenRejected
+from ..oauth.requests import Parameters, invalid_request, parse, query_or_form, refuse_repeats
+from ..oauth.responses import NO_STORE, hand_off, redirect_to_client, with_parameters
+from ..services import Services
+from ..services.sessions import Current
+from ..settings import Settings
+from .core_id_token import IdTokens
+
+_KEPT = ("id_token_hint", "client_id", "post_logout_redirect_uri", "state", "ui_locales")
+_SECTION = "OpenID Connect RP-Initiated Logout 1.0 section 2"
+
+
+@dataclass(frozen=True, slots=True)
+class LogoutRequest:
+    """A checked request: who asks, where to go after, whether the hint proves this session."""
+
+    client: Client | None
+    target: str | None
+    proven: bool
+
+
+class LogoutEndpoint:
+    """GET and POST /logout; POST /logout/confirm."""
+
+    def __init__(self, settings: Settings, services: Services, browser: Browser, id_tokens: IdTokens) -> None:
+        self._settings = settings
+        self._services = services
+        self._browser = browser
+        self._id_tokens = id_tokens
+
+    def mount(self, blueprint: Blueprint) -> None:
+        """Where it stands."""
+        blueprint.add_url_rule("/logout", "logout", self.enter, methods=["GET", "POST"])
+        blueprint.add_url_rule("/logout/confirm", "logout_confirm", self.confirm, methods=["POST"])
+
+    def enter(self) -> Response:
+        """A client, or a person, asks to sign out."""
+        parameters = query_or_form()
+        refuse_repeats(parameters)
+        if request.method == "POST":
+            return self._as_get(parameters)
+        current = self._browser.current()
+        asked = self._read(parameters, current)
+        if current is not None and not asked.proven:
+            return self._question(parameters, asked)
+        if current is not None:
+            self._end(current)
+        return self._done(asked, after_form=False)
+
+    def confirm(self) -> Response:
+        """The person answered our question with yes."""
+        if not self._browser.check_csrf(request.form.get("csrf_token", "")):
+            raise ProtocolError("access_denied", "this form was not ours", section="ASVS 3.5.1", status=403)
+        if request.form.get("decision") != "sign_out":
+            return Response(status=303, headers={"Location": f"{self._settings.path_prefix}/account", **NO_STORE})
+        parameters = parse(request.form.get("transaction", "").encode())
+        current = self._browser.current()
+        asked = self._read(parameters, current)
+        if current is not None:
+            self._end(current)
+        return self._done(asked, after_form=True)
+
+    # ── reading ──────────────────────────────────────────────────────────────────────────────────
+
+    def _read(self, parameters: Parameters, current: Current | None) -> LogoutRequest:
+        hint = self._hint(parameters)
+        client = self._client(parameters, hint)
+        return LogoutRequest(client, self._target(parameters, client), self._proves(hint, current))
+
+    def _hint(self, parameters: Mapping[str, str]) -> dict[str, Any] | None:
+        """The claims of the hint; a hint that is none of ours counts as absent: then we ask."""
+        text = parameters.get("id_token_hint")
+        try:
+            return self._id_tokens.read_hint(text) if text is not None else None
+        except TokenRejected:
+            return None
+
+    def _client(self, parameters: Mapping[str, str], hint: Mapping[str, Any] | None) -> Client | None:
+        named, hinted = parameters.get("client_id"), hint["aud"] if hint else None
+        if named is not None and hinted is not None and named != hinted:
+            raise invalid_request("client_id is not the one that id_token_hint was issued to", _SECTION)
+        client_id = named or (hinted if isinstance(hinted, str) else None)
+        client = self._services.clients.find(client_id) if client_id else None
+        if named is not None and (client is None or client.disabled_at is not None):
+            raise invalid_request("client_id names no app we know", _SECTION)
+        return client
+
+    def _target(self, parameters: Mapping[str, str], client: Client | None) -> str | None:
+        uri = parameters.get("post_logout_redirect_uri")
+        if uri is None:
+            return None
+        if client is None or uri not in client.post_logout_redirect_uris:
+            raise invalid_request("post_logout_redirect_uri is not registered for this app", f"{_SECTION}, 3")
+        state = parameters.get("state")
+        return with_parameters(uri, {"state": state}) if state is not None else uri
+
+    def _proves(self, hint: Mapping[str, Any] | None, current: Current | None) -> bool:
+        """Was the hinted ID token issued in the very session of this browser?"""
+        if hint is None or current is None or hint.get("sub") != str(current.user.id):
+            return False
+        try:
+            sid = UUID(str(hint.get("sid")))
+        except ValueError:
+            return False
+        return self._services.tokens.session_of(sid) == current.session.id
+
+    # ── acting ───────────────────────────────────────────────────────────────────────────────────
+
+    def _as_get(self, parameters: Parameters) -> Response:
+        kept = {name: parameters[name] for name in _KEPT if name in parameters}
+        location = f"{self._settings.path_prefix}/logout?{urlencode(kept)}"
+        return Response(status=303, headers={"Location": location, **NO_STORE})
+
+    def _question(self, parameters: Parameters, asked: LogoutRequest) -> Response:
+        kept = {name: parameters[name] for name in _KEPT if name in parameters}
+        page = render_template(
+            "sign_out.html",
+            action=f"{self._settings.path_prefix}/logout/confirm",
+            csrf_token=self._browser.csrf_token(),
+            transaction=urlencode(kept),
+            app_name=asked.client.client_name if asked.client else None,
+        )
+        response = make_response(page)
+        self._browser.prepare(response)
+        response.headers.update(NO_STORE)
+        return response
+
+    def _end(self, current: Current) -> None:
+        with self._services.work():
+            self._services.sessions.end_session(
+                ThisSession(current.session.id), EndReason.RP_LOGOUT, by=f"user:{current.user.id}",
+                origin=self._browser.origin(),
+            )  # fmt: skip
+
+    def _done(self, asked: LogoutRequest, *, after_form: bool) -> Response:
+        name = asked.client.client_name if asked.client else ""
+        if asked.target is None:
+            response = make_response(
+                render_template(
+                    "signed_out.html", app_name=name or None, minutes=-(-self._settings.access_token_life // 60)
+                )
+            )
+        elif after_form:
+            response = hand_off(asked.target, name)
+        else:
+            response = redirect_to_client(asked.target)
+        self._browser.forget(response)
+        response.headers.update({**NO_STORE, "Clear-Site-Data": '"cache", "storage"'})
+        return response
