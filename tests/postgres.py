@@ -16,6 +16,7 @@ import tempfile
 import time
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
 import psycopg
 
@@ -51,7 +52,7 @@ class PostgresServer:
         self.port = 0
         self.folder = Path()
 
-    def __enter__(self) -> PostgresServer:
+    def __enter__(self) -> Self:
         self.folder = Path(tempfile.mkdtemp(prefix="idp-postgres-"))
         if self._user is not None:
             shutil.chown(self.folder, self._user)

@@ -85,7 +85,7 @@ class Database:
     """Runs statements: in the transaction open on this thread, else each by itself."""
 
     def __init__(self, engine: Engine) -> None:
-        self.engine = engine
+        self.engine = engine.execution_options(preserve_rowcount=True)  # INSERT … ON CONFLICT decides by it, too
         self.sqlite = engine.dialect.name == "sqlite"
         self._here = threading.local()
         self._writer = threading.Lock()

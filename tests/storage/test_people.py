@@ -1,0 +1,142 @@
+"""Users, devices and consents."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+
+from idp.domain.ports import Stores
+from idp.errors import Conflict
+
+from ..builders import NOW, a_client, a_device, a_hash, a_user
+from .people import race
+
+LATER = NOW + timedelta(seconds=61)
+
+
+def test_a_user_comes_back_as_it_was(stores: Stores) -> None:
+    ada = a_user(password_changed_at=NOW, disabled_at=LATER, password_hash=None)
+    stores.users.add(ada)
+    assert stores.users.get(ada.id) == ada
+    assert stores.users.get(uuid4()) is None
+    assert stores.users.list() == (ada,)
+    assert stores.users.list(limit=0) == ()
+
+
+def test_one_address_is_one_account(stores: Stores) -> None:
+    """CVE-2025-24806: neither case nor a compatibility form makes a second account."""
+    ada = a_user(email="Ada@Example.com")
+    stores.users.add(ada)
+    assert stores.users.by_email(" ada@example.COM ") == ada
+    assert stores.users.by_email("ａda@example.com") == ada
+    assert stores.users.by_email("") is None
+    with pytest.raises(Conflict):
+        stores.users.add(a_user(email="aDA@example.com"))
+
+
+def test_two_tombstones_and_a_new_account(stores: Stores) -> None:
+    ada, bob = a_user(), a_user()
+    stores.users.add(ada)
+    stores.users.add(bob)
+    for user in (ada, bob):
+        stores.users.save(replace(user, email="", claims={}, deleted_at=NOW))
+    assert stores.users.by_email(ada.email) is None
+    stores.users.add(a_user(email=ada.email))
+
+
+def test_save_replaces_but_never_the_birth(stores: Stores) -> None:
+    ada = a_user()
+    stores.users.add(ada)
+    changed = replace(ada, email="new@example.com", claims={"name": "A"}, updated_at=LATER, created_at=LATER)
+    stores.users.save(changed)
+    assert stores.users.get(ada.id) == replace(changed, created_at=NOW)
+    assert stores.users.by_email("new@example.com") is not None
+    assert stores.users.by_email(ada.email) is None
+
+
+def test_a_conflict_leaves_the_transaction_usable(stores: Stores) -> None:
+    ada, bob = a_user(), a_user()
+    stores.users.add(ada)
+    with stores.work():
+        stores.users.add(bob)
+        with pytest.raises(Conflict):
+            stores.users.add(a_user(email=ada.email))
+        with pytest.raises(Conflict):
+            stores.users.save(replace(bob, email=ada.email))
+        stores.users.save(replace(bob, claims={}))
+    found = stores.users.get(bob.id)
+    assert found is not None
+    assert found.claims == {}
+
+
+def test_racing_registrations_make_one_account(stores: Stores) -> None:
+    def register(_number: int) -> bool:
+        try:
+            stores.users.add(a_user(email="ada@example.com"))
+        except Conflict:
+            return False
+        return True
+
+    assert sum(race(12, register)) == 1
+
+
+def test_devices(stores: Stores) -> None:
+    ada, bob = a_user(), a_user()
+    stores.users.add(ada)
+    stores.users.add(bob)
+    cookie = a_hash()
+    of_ada, of_bob = a_device(ada, secret_hash=cookie), a_device(bob, secret_hash=cookie)
+    stores.devices.add(of_ada)
+    stores.devices.add(of_bob)
+    assert stores.devices.by_secret(cookie, ada.id) == of_ada
+    assert stores.devices.by_secret(cookie, uuid4()) is None
+    renewed = a_hash()
+    assert stores.devices.rotate_secret(cookie, renewed) == 2
+    assert stores.devices.by_secret(cookie, ada.id) is None
+    assert stores.devices.by_secret(renewed, bob.id) == replace(of_bob, secret_hash=renewed)
+    assert stores.devices.rename(ada.id, of_ada.id, "Kitchen")
+    assert not stores.devices.rename(ada.id, of_bob.id, "Mine now")
+    assert [device.name for device in stores.devices.of_user(ada.id)] == ["Kitchen"]
+
+
+def test_activity_of_a_device_is_noted_once_a_minute(stores: Stores) -> None:
+    ada = a_user()
+    stores.users.add(ada)
+    device = a_device(ada)
+    stores.devices.add(device)
+    stores.devices.seen(device.id, device.user_agent, NOW + timedelta(seconds=59))
+    assert stores.devices.of_user(ada.id)[0].last_seen_at == NOW
+    stores.devices.seen(device.id, "Firefox", NOW + timedelta(seconds=120))
+    assert stores.devices.of_user(ada.id) == (
+        replace(device, last_seen_at=NOW + timedelta(seconds=120), user_agent="Firefox"),
+    )
+
+
+def test_consent_grows_until_withdrawn(stores: Stores) -> None:
+    ada, app = a_user(), a_client()
+    stores.users.add(ada)
+    stores.clients.add(app)
+    assert stores.consents.get(ada.id, app.client_id) is None
+    stores.consents.allow(ada.id, app.client_id, ("openid", "email"), NOW)
+    grown = stores.consents.allow(ada.id, app.client_id, ("email", "profile"), LATER)
+    assert grown.scopes == ("openid", "email", "profile")
+    assert (grown.created_at, grown.updated_at) == (NOW, LATER)
+    assert stores.consents.get(ada.id, app.client_id) == grown
+    assert stores.consents.of_user(ada.id) == (grown,)
+    assert stores.consents.withdraw(ada.id, app.client_id)
+    assert not stores.consents.withdraw(ada.id, app.client_id)
+    stores.consents.allow(ada.id, app.client_id, ("openid",), NOW)
+    assert stores.consents.withdraw_client(app.client_id) == 1
+
+
+def test_racing_consents_lose_nothing(stores: Stores) -> None:
+    ada, app = a_user(), a_client()
+    stores.users.add(ada)
+    stores.clients.add(app)
+    race(10, lambda number: stores.consents.allow(ada.id, app.client_id, (f"scope{number}",), NOW))
+    found = stores.consents.get(ada.id, app.client_id)
+    assert found is not None
+    assert set(found.scopes) == {f"scope{number}" for number in range(10)}
