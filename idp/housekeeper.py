@@ -1,0 +1,44 @@
+"""A thread in each worker of ``idp serve`` that does the housekeeping (``services.housekeeping``).
+
+One bounded round after another; rounds of several workers may overlap, since every step is a claim.
+A failing round is logged and tried again: nothing a request answers depends on it, because every look
+at a session compares times itself.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+
+import structlog
+
+from .services.housekeeping import Housekeeping
+
+PAUSE_SECONDS = 30.0
+
+log = structlog.get_logger(__name__)
+
+
+def start(housekeeping: Housekeeping) -> threading.Event:
+    """Start the thread; setting the returned event ends it."""
+    stop = threading.Event()
+    thread = threading.Thread(target=_loop, args=(housekeeping, stop), name="housekeeper", daemon=True)
+    thread.start()
+    return stop
+
+
+def _loop(housekeeping: Housekeeping, stop: threading.Event) -> None:
+    # Workers that started together must not sweep together for ever after.
+    while not stop.wait(PAUSE_SECONDS + os.getpid() % 10):
+        one_round(housekeeping)
+
+
+def one_round(housekeeping: Housekeeping) -> None:
+    """One round, with its outcome in the log."""
+    try:
+        done = housekeeping.round()
+    except Exception:
+        log.exception("a round of housekeeping failed")
+        return
+    if any(done.values()):
+        log.info("housekeeping", **done)
