@@ -106,15 +106,16 @@ def home() -> str:
 
 
 def sign_in() -> Response:
-    """Leave for the provider, asking for tokens for the API (RFC 8707)."""
-    answer: Response = _provider().authorize_redirect(_places().callback, resource=_places().api)
+    """Leave for the provider, asking for tokens for its userinfo and for the API (RFC 8707 section 2)."""
+    wanted = [_places().issuer, _places().api]
+    answer: Response = _provider().authorize_redirect(_places().callback, resource=wanted)
     return answer
 
 
 def callback() -> Response:
     """Come back with a code; make tokens of it and remember who this is."""
     _check_issuer()
-    token = dict(_provider().authorize_access_token(resource=_places().api))
+    token = dict(_provider().authorize_access_token())
     claims = dict(token.pop("userinfo"))
     profile = dict(_provider().userinfo(token=token))
     if profile.get("sub") != claims["sub"]:
@@ -166,7 +167,7 @@ def refresh() -> Response:
     visit = _visit_of_form()
     try:
         renewed = _provider().fetch_access_token(
-            grant_type="refresh_token", refresh_token=visit.token.get("refresh_token"), resource=_places().api
+            grant_type="refresh_token", refresh_token=visit.token.get("refresh_token")
         )
     except OAuthError as error:
         visit.answer = ApiAnswer(title="Refresh", status=400, reason=error.error, body=str(error.description))

@@ -49,6 +49,6 @@ def test_openid_client(provider: Places, browser: UserAgent, node_modules: Path)
     assert (node.returncode, seen is not None) == (0, True), complaint
     assert seen["userinfo"]["email"] == ADA.email
     assert seen["introspection"]["sid"] == seen["sid"]
-    assert seen["introspection"]["aud"] in (provider.api, [provider.api])
+    assert set(seen["introspection"]["aud"]) == {provider.issuer, provider.api}
     assert seen["api_after_revocation"] == "invalid_token"
     assert "sid" not in seen["machine"]

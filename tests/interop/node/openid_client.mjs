@@ -33,7 +33,7 @@ const config = await client.dynamicClientRegistration(server, {
   response_types: ['code'],
   token_endpoint_auth_method: 'client_secret_basic',
   scope: 'openid profile email address phone offline_access notes.read',
-}, undefined, insecure)
+}, client.ClientSecretBasic(), insecure)
 const registered = config.clientMetadata()
 assert.ok(registered.client_id && registered.client_secret && registered.registration_access_token)
 assert.ok(config.serverMetadata().supportsPKCE())
@@ -45,13 +45,15 @@ async function authorize(extra = {}) {
   const verifier = client.randomPKCECodeVerifier()
   const state = client.randomState()
   const nonce = client.randomNonce()
-  const url = client.buildAuthorizationUrl(config, {
-    redirect_uri: redirectUri, scope: 'openid profile email offline_access notes.read', state, nonce, resource,
+  const parameters = new URLSearchParams({
+    redirect_uri: redirectUri, scope: 'openid profile email offline_access notes.read', state, nonce,
     code_challenge: await client.calculatePKCECodeChallenge(verifier), code_challenge_method: 'S256', ...extra,
   })
+  for (const one of [issuer, resource]) parameters.append('resource', one) // userinfo and the API (RFC 8707)
+  const url = client.buildAuthorizationUrl(config, parameters)
   const current = await browse(url)
   return client.authorizationCodeGrant(config, current,
-    { pkceCodeVerifier: verifier, expectedState: state, expectedNonce: nonce, idTokenExpected: true }, { resource })
+    { pkceCodeVerifier: verifier, expectedState: state, expectedNonce: nonce, idTokenExpected: true })
 }
 
 const tokens = await authorize()
@@ -73,7 +75,7 @@ const renewed = await client.refreshTokenGrant(config, tokens.refresh_token, { r
 assert.notEqual(renewed.access_token, tokens.access_token)
 assert.notEqual(renewed.refresh_token, tokens.refresh_token)
 assert.equal(renewed.claims()?.sub ?? claims.sub, claims.sub)
-const narrowed = await client.refreshTokenGrant(config, renewed.refresh_token, { scope: 'openid email', resource })
+const narrowed = await client.refreshTokenGrant(config, renewed.refresh_token, { scope: 'openid email' })
 assert.equal(narrowed.scope, 'openid email')
 await refused(client.refreshTokenGrant(config, 'rt_junk'), 'invalid_grant')
 
@@ -85,18 +87,20 @@ async function callApi(token) {
     return error.cause?.[0]?.parameters?.error ?? String(error)
   }
 }
-assert.equal(await callApi(renewed.access_token), 200)
+assert.equal(await callApi(renewed.access_token), 200) // its audience is the API alone
+await assert.rejects(client.fetchUserInfo(config, renewed.access_token, claims.sub))
 
 // ── signed in already: no password again ────────────────────────────────────────────────────────
 const silent = await authorize({ prompt: 'none' })
 assert.equal(silent.claims().sid, claims.sid)
 
 // ── revocation ends the client session ──────────────────────────────────────────────────────────
+await client.fetchUserInfo(config, narrowed.access_token, claims.sub)
 await client.tokenRevocation(config, narrowed.refresh_token)
 await refused(client.refreshTokenGrant(config, narrowed.refresh_token), 'invalid_grant')
 assert.equal((await client.tokenIntrospection(config, renewed.access_token)).active, false)
 seen.api_after_revocation = await callApi(renewed.access_token)
-await assert.rejects(client.fetchUserInfo(config, renewed.access_token, claims.sub))
+await assert.rejects(client.fetchUserInfo(config, narrowed.access_token, claims.sub))
 await client.tokenRevocation(config, 'junk')
 
 // ── client credentials: a client of its own ─────────────────────────────────────────────────────
@@ -110,9 +114,11 @@ seen.machine = await client.tokenIntrospection(machine, own.access_token)
 assert.equal(seen.machine.sub, machine.clientMetadata().client_id)
 
 // ── discovery with what was registered, wrong secret ────────────────────────────────────────────
-const again = await client.discovery(server, registered.client_id, registered.client_secret, undefined, insecure)
+const discover = (secret) =>
+  client.discovery(server, registered.client_id, secret, client.ClientSecretBasic(secret), insecure)
+const again = await discover(registered.client_secret)
 assert.equal(again.serverMetadata().token_endpoint, config.serverMetadata().token_endpoint)
-const wrong = await client.discovery(server, registered.client_id, 'wrong', undefined, insecure)
+const wrong = await discover('wrong')
 await refused(client.tokenRevocation(wrong, 'x'), 'invalid_client')
 
 // ── sign out ────────────────────────────────────────────────────────────────────────────────────

@@ -7,7 +7,7 @@ for (const name of ['authority', 'client_id', 'resource']) {
 const manager = new oidc.UserManager({
   authority: sessionStorage.getItem('spa.authority'),
   client_id: sessionStorage.getItem('spa.client_id'),
-  resource: sessionStorage.getItem('spa.resource'),
+  resource: [sessionStorage.getItem('spa.authority'), sessionStorage.getItem('spa.resource')], // userinfo, API
   redirect_uri: `${location.origin}/callback`,
   post_logout_redirect_uri: `${location.origin}/bye`,
   scope: 'openid profile email offline_access notes.read',
