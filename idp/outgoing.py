@@ -24,7 +24,7 @@ TIMEOUT_SECONDS = 3.0
 log = structlog.get_logger(__name__)
 
 
-class FetchRefused(Exception):  # noqa: N818 - the guard's or the network's finding, for the caller to translate
+class FetchRefused(Exception):
     """The URL may not or could not be fetched."""
 
 

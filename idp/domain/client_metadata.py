@@ -24,7 +24,7 @@ _LINKS = ("client_uri", "logo_uri", "policy_uri", "tos_uri")
 _TEXTS = ("software_id", "software_version")
 
 
-class MetadataProblem(Exception):  # noqa: N818 - it is a finding about a document, named as such
+class MetadataProblem(Exception):
     """``code`` is the RFC 7591 section 3.2.2 error, ``text`` says which member and why."""
 
     def __init__(self, code: str, text: str) -> None:

@@ -91,11 +91,16 @@ def _next_page(
         return SignIn()
     if _must_sign_in_again(request, session, interaction, now):
         return SignIn(fresh=True)
-    if "select_account" in request.prompt and not _answered_by(interaction.chosen_by if interaction else None, session):
-        # a sign-in within this interaction is a choice of account already
-        if interaction is None or session.auth_time < interaction.created_at:
-            return ChooseAccount()
+    if "select_account" in request.prompt and not _chosen(session, interaction):
+        return ChooseAccount()
     return _consent(request, client, session, consent, interaction)
+
+
+def _chosen(session: Session, interaction: Interaction | None) -> bool:
+    """By a click, or by having signed in for this very request."""
+    if interaction is None:
+        return False
+    return _answered_by(interaction.chosen_by, session) or session.auth_time >= interaction.created_at
 
 
 def _must_sign_in_again(

@@ -1,9 +1,9 @@
 """Brakes on guessing, without a lock that a stranger can turn (ASVS 6.1.1, 6.3.1).
 
 Counters stand against a password guess: the account from one address, the address over all accounts
-(by the minute and by the hour), and the account over all addresses. Whoever brings the cookie of a device this account has
-used before passes one counter only, of that very device, so that strangers who exhaust the
-others lock nobody out of a browser they know. A counter is a window, never a permanent state.
+(by the minute and by the hour), and the account over all addresses. Whoever brings the cookie of a
+device this account has used before passes one counter only, of that very device, so that strangers who
+exhaust the others lock nobody out of a browser they know. A counter is a window, never a permanent state.
 """
 
 from __future__ import annotations

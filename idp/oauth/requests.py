@@ -29,7 +29,7 @@ class Parameters(Mapping[str, str]):
     def __init__(self, pairs: Sequence[tuple[str, str]]) -> None:
         sent = [(name, value) for name, value in pairs if value != ""]
         names = [name for name, _value in pairs]
-        self._values = {name: value for name, value in reversed(sent)}
+        self._values = dict(reversed(sent))
         self.repeated = sorted({name for name in names if names.count(name) > 1 and name not in REPEATABLE})
         self.lists = {name: tuple(v for n, v in sent if n == name) for name in REPEATABLE}
 

@@ -67,7 +67,7 @@ class TokenEndpoint:
         authorization = request.headers.get("Authorization")
         token_request = TokenRequest(self._uri, parameters, authorization, self._address())
         try:
-            status, answer = self._server.create_token_response(token_request)
+            status, answer = self._server.answer(token_request)
         except ValueError as error:  # Authlib refuses to quote some characters in a description [5]
             raise ProtocolError(
                 "invalid_request", "a parameter cannot be read", section="RFC 6749 5.2", detail=str(error)

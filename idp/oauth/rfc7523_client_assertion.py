@@ -109,7 +109,8 @@ class ClientAssertions:
         expires = datetime.fromtimestamp(min(claims["exp"], 2**40), tz=UTC)
         if (expires - self._clock.now()).total_seconds() > MAX_LIFE_SECONDS:
             raise TokenRejected("exp too far away")
-        if not self._used.claim(client.client_id, hashlib.sha256(claims["jti"].encode()).digest(), expires):
+        jti_hash = hashlib.sha256(claims["jti"].encode("utf-8", "surrogatepass")).digest()
+        if not self._used.claim(client.client_id, jti_hash, expires):
             raise TokenRejected("jti used before")
 
     def _key(self, client: Client, kid: str | None, alg: str) -> jose.VerifyKey | None:

@@ -93,6 +93,11 @@ class IdpServer(AuthorizationServer):
         for grant in (CodeGrant, RefreshGrant, CredentialsGrant):
             self.register_grant(grant)
 
+    def answer(self, request: TokenRequest) -> tuple[int, TokenAnswer]:
+        """Status and body for a token request. Raises ProtocolError."""
+        status, body = self.create_token_response(request)
+        return status, body
+
     def create_oauth2_request(self, request: TokenRequest) -> TokenRequest:
         """The request is made by the endpoint; nothing is read from Flask."""
         return request
@@ -104,11 +109,11 @@ class IdpServer(AuthorizationServer):
     def send_signal(self, name: str, *args: Any, **kwargs: Any) -> None:
         """Nobody listens."""
 
-    def handle_response(self, status: int, body: Any, headers: Any) -> tuple[int, TokenAnswer]:
+    def handle_response(self, status: int, body: Any, _headers: Any) -> tuple[int, TokenAnswer]:
         """The endpoint writes the HTTP answer."""
         return status, body
 
-    def handle_error_response(self, request: TokenRequest, error: OAuth2Error) -> NoReturn:
+    def handle_error_response(self, _request: TokenRequest, error: OAuth2Error) -> NoReturn:
         """Authlib's refusals leave by the same door as ours."""
         status = 401 if isinstance(error, InvalidClientError) else 400
         description = error.get_error_description() or "the request was refused"

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cache
 from uuid import UUID
 
@@ -63,6 +63,21 @@ def _clean_name(name: str) -> str:
     return "".join(c for c in name if unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Co")).strip()[:120]
 
 
+def _refuse_problems(email: str, password: str) -> None:
+    problems = {"email": email_problem(email), "password": password_problem(password, email)}
+    if found := {field: text for field, text in problems.items() if text is not None}:
+        raise InputRefused(found)
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What a new account will be made of; the password is hashed already."""
+
+    email: str
+    password_hash: str
+    claims: Mapping[str, object]
+
+
 class Accounts:
     """Every change happens in the caller's transaction; ending what must end goes through P2."""
 
@@ -71,16 +86,25 @@ class Accounts:
         self._settings = settings
         self._sessions = sessions
 
-    def register(self, email: str, password: str, name: str, origin: Origin) -> User:
-        """A person makes an account for themselves. Raises InputRefused or Throttled."""
+    def draft(self, email: str, password: str, name: str, origin: Origin) -> Draft:
+        """Check what a person wants to register with. Not in a transaction, because it hashes.
+
+        Raises InputRefused, Throttled (every attempt counts, refused ones too), or NotFound where
+        people may not register themselves.
+        """
         if not self._settings.user_registration:
-            raise NotFound
+            raise NotFound("registration")
         wait = self._stores.throttles.take(registration_brakes(origin.address), self._stores.clock.now())
         if wait:
             raise Throttled(wait)
+        _refuse_problems(email, password)
         claims = {"name": cleaned} if (cleaned := _clean_name(name)) else {}
+        return Draft(email.strip(), self._stores.passwords.hash(password), claims)
+
+    def register(self, draft: Draft, origin: Origin) -> User:
+        """Make the account of a checked draft. Raises InputRefused if the address is taken."""
         try:
-            return self.create(email, password, claims, by="self", origin=origin)
+            return self._open(draft, "self", email_verified=False, origin=origin)
         except Conflict:
             problem = "There is already an account with this address. Sign in instead, or use another address."
             raise InputRefused({"email": problem}) from None
@@ -96,18 +120,9 @@ class Accounts:
         origin: Origin | None = None,
     ) -> User:
         """Make an account. Raises InputRefused for what is wrong, Conflict for a taken address."""
-        problems = {"email": email_problem(email), "password": password_problem(password, email)}
-        if found := {field: text for field, text in problems.items() if text is not None}:
-            raise InputRefused(found)
-        hashed = self._stores.passwords.hash(password)
-        now = self._stores.clock.now()
-        user = User(
-            id=self._stores.randomness.uuid(), email=email.strip(), email_verified=email_verified,
-            password_hash=hashed, claims=dict(claims), created_at=now, updated_at=now, password_changed_at=now,
-        )  # fmt: skip
-        self._stores.users.add(user)
-        self._record("account.created", user, by, origin)
-        return user
+        _refuse_problems(email, password)
+        draft = Draft(email.strip(), self._stores.passwords.hash(password), dict(claims))
+        return self._open(draft, by, email_verified=email_verified, origin=origin)
 
     def find(self, email: str) -> User:
         """By address, however it is spelt. Raises NotFound."""
@@ -159,6 +174,22 @@ class Accounts:
         now = self._stores.clock.now()
         self._save(replace(user, email="", email_verified=False, password_hash=None, claims={}, deleted_at=now))
         self._record("account.deleted", user, by)
+
+    def _open(self, draft: Draft, by: str, *, email_verified: bool, origin: Origin | None) -> User:
+        now = self._stores.clock.now()
+        user = User(
+            id=self._stores.randomness.uuid(),
+            email=draft.email,
+            email_verified=email_verified,
+            password_hash=draft.password_hash,
+            claims=draft.claims,
+            created_at=now,
+            updated_at=now,
+            password_changed_at=now,
+        )
+        self._stores.users.add(user)
+        self._record("account.created", user, by, origin)
+        return user
 
     def _save(self, user: User) -> User:
         changed = replace(user, updated_at=self._stores.clock.now())

@@ -6,6 +6,7 @@ not 256 random bits, and would cap a token endpoint at a few requests a second.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -21,6 +22,7 @@ from ..domain.session import EndReason, WholeClient
 from ..errors import InputRefused, NotFound, ProtocolError
 from .sessions import SessionControl, secret_hash
 
+_CLIENT_ID = re.compile(r"[\x20-\x7E]{1,256}")  # RFC 6749 appendix A.1
 _WITH_SECRET = (AuthMethod.BASIC, AuthMethod.POST)
 
 
@@ -44,7 +46,7 @@ class Clients:
 
     def find(self, client_id: str) -> Client | None:
         """Exact look-up of an id that we made; disabled ones too."""
-        return self._stores.clients.get(client_id) if 0 < len(client_id) <= 256 else None
+        return self._stores.clients.get(client_id) if _CLIENT_ID.fullmatch(client_id) else None
 
     def get(self, client_id: str) -> Client:
         """Raises NotFound."""
@@ -111,7 +113,7 @@ class Clients:
         changed = self._with_metadata(client, self._checked({**document(client), **changes}))
         known = {"trusted", "pkce_required", "refresh_grace"}
         if unknown := set(operator) - known:
-            raise InputRefused({name: "no such member" for name in unknown})
+            raise InputRefused(dict.fromkeys(unknown, "no such member"))
         changed = replace(changed, **operator)  # type: ignore[arg-type]
         self._save(changed, "client.changed", "operator")
         return changed

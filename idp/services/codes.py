@@ -18,9 +18,9 @@ from uuid import UUID
 from ..domain.client import Client, GrantType
 from ..domain.code import AuthorizationCode
 from ..domain.interaction import AuthorizationRequest
+from ..domain.master_key import MasterKeys
 from ..domain.ports import Stores
 from ..domain.refresh import RefreshFamily, format_token
-from ..domain.master_key import MasterKeys
 from ..domain.scope import OFFLINE_ACCESS
 from ..domain.session import ClientSession, EndReason, OneClientSession, Session
 from ..domain.user import User

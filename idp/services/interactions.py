@@ -6,6 +6,7 @@ page, and again before a code is issued, so no page can skip another.
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 from ..domain.client import Client
@@ -16,6 +17,8 @@ from ..domain.session import Session
 from ..errors import NotFound
 from ..settings import Settings
 from .sessions import Current
+
+_ID = re.compile(r"[A-Za-z0-9_-]{43}")
 
 
 class InteractionFlow:
@@ -37,7 +40,7 @@ class InteractionFlow:
 
     def get(self, interaction_id: str) -> Interaction:
         """Raises NotFound for an id we never gave or have forgotten."""
-        interaction = self._stores.interactions.get(interaction_id) if len(interaction_id) == 43 else None
+        interaction = self._stores.interactions.get(interaction_id) if _ID.fullmatch(interaction_id) else None
         if interaction is None:
             raise NotFound("interaction")
         return interaction

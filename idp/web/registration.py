@@ -48,10 +48,11 @@ class RegistrationPages:
     def _register(self, errand: Errand, form: RegistrationForm) -> Response:
         services, origin = self.pages.services, self.pages.browser.origin()
         state = self.pages.browser.read()
+        draft = services.accounts.draft(
+            form.email.data or "", form.password.data or "", form.name.data or "", origin
+        )  # fmt: skip
         with services.work():
-            user = services.accounts.register(
-                form.email.data or "", form.password.data or "", form.name.data or "", origin
-            )
+            user = services.accounts.register(draft, origin)
             signed_in = services.sign_in.begin(
                 user, origin=origin, device_secret=state.device_secret, session_secret=state.session_secret
             )
