@@ -1,0 +1,76 @@
+"""What the services need from outside, as protocols. ``storage`` provides every one of them.
+
+Rules for all stores:
+
+- Inside ``with work():`` every call takes part in that transaction; outside, each call is its own.
+- Times are aware UTC datetimes and come from the caller; a store reads no clock.
+- "Take" and "claim" mean one atomic statement whose row count decides; two callers never both win.
+- A backend that does not answer raises ``errors.Unavailable``; absence is None or an empty result.
+- Text that a database cannot hold (NUL, lone surrogates) never reaches a store: edges refuse it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .clients import Clients, Consents, Resources
+from .foundations import Clock, PasswordHasher, Randomness, Vault, Work
+from .people import ClientSessions, Devices, Sessions, Users
+from .record import AssertionIds, Events, Health, Outbox, Revocations, SigningKeys, Sweeper, Throttles
+from .requests import Codes, Interactions, RefreshFamilies
+
+__all__ = [
+    "AssertionIds",
+    "ClientSessions",
+    "Clients",
+    "Clock",
+    "Codes",
+    "Consents",
+    "Devices",
+    "Events",
+    "Health",
+    "Interactions",
+    "Outbox",
+    "PasswordHasher",
+    "Randomness",
+    "RefreshFamilies",
+    "Resources",
+    "Revocations",
+    "Sessions",
+    "SigningKeys",
+    "Stores",
+    "Sweeper",
+    "Throttles",
+    "Users",
+    "Vault",
+    "Work",
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stores:
+    """Everything the services are given."""
+
+    work: Work
+    clock: Clock
+    randomness: Randomness
+    vault: Vault
+    passwords: PasswordHasher
+    users: Users
+    devices: Devices
+    sessions: Sessions
+    client_sessions: ClientSessions
+    clients: Clients
+    resources: Resources
+    consents: Consents
+    interactions: Interactions
+    codes: Codes
+    refresh_families: RefreshFamilies
+    signing_keys: SigningKeys
+    revocations: Revocations
+    events: Events
+    outbox: Outbox
+    throttles: Throttles
+    assertion_ids: AssertionIds
+    sweeper: Sweeper
+    health: Health

@@ -1,0 +1,62 @@
+"""Clients, the operator's APIs, and what people allowed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+from ..client import Client
+from ..consent import Consent
+from ..scope import Resource, Scope
+
+
+class Clients(Protocol):
+    def add(self, client: Client) -> None:
+        """Raises Conflict if the ``client_id`` is taken."""
+        ...
+
+    def get(self, client_id: str) -> Client | None:
+        """Exact look-up, disabled ones too."""
+        ...
+
+    def list(self, limit: int = 1000) -> Sequence[Client]: ...
+
+    def save(self, client: Client) -> bool:
+        """Replace every member but ``client_id`` and ``created_at``; False if it is gone."""
+        ...
+
+    def delete(self, client_id: str) -> bool: ...
+
+
+class Resources(Protocol):
+    def add(self, resource: Resource, scopes: Sequence[Scope]) -> None:
+        """Raises Conflict if the identifier or a scope's name is taken."""
+        ...
+
+    def list(self) -> Sequence[tuple[Resource, Sequence[Scope]]]: ...
+
+    def delete(self, identifier: str) -> bool: ...
+
+    def scopes(self, names: Sequence[str]) -> Mapping[str, Scope]: ...
+
+    def known(self, identifiers: Sequence[str]) -> Mapping[str, Resource]: ...
+
+    def of_server(self, client_id: str) -> Sequence[str]:
+        """Identifiers of the resources for which this client is the resource server."""
+        ...
+
+
+class Consents(Protocol):
+    def get(self, user_id: UUID, client_id: str) -> Consent | None: ...
+
+    def allow(self, user_id: UUID, client_id: str, scopes: Sequence[str], now: datetime) -> Consent:
+        """Add to what is allowed; concurrent calls lose nothing."""
+        ...
+
+    def withdraw(self, user_id: UUID, client_id: str) -> bool: ...
+
+    def withdraw_client(self, client_id: str) -> int: ...
+
+    def of_user(self, user_id: UUID) -> Sequence[Consent]: ...

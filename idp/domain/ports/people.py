@@ -1,0 +1,118 @@
+"""Users, their devices, their sessions, and what clients hold of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+from ..device import Device
+from ..session import ClientSession, Ended, EndReason, EndTarget, Factor, Liveness, Session
+from ..user import User
+
+
+class Users(Protocol):
+    def add(self, user: User) -> None:
+        """Raises Conflict if the address (by ``email_key``) is taken."""
+        ...
+
+    def get(self, user_id: UUID) -> User | None: ...
+
+    def by_email(self, email: str) -> User | None:
+        """Look up by ``email_key``; deleted users are not found."""
+        ...
+
+    def list(self, limit: int = 1000) -> Sequence[User]: ...
+
+    def save(self, user: User) -> None:
+        """Replace every member but ``id`` and ``created_at``. Raises Conflict as ``add`` does."""
+        ...
+
+
+class Devices(Protocol):
+    def add(self, device: Device) -> None: ...
+
+    def by_secret(self, secret_hash: bytes, user_id: UUID) -> Device | None: ...
+
+    def of_user(self, user_id: UUID) -> Sequence[Device]: ...
+
+    def rotate_secret(self, old_hash: bytes, new_hash: bytes) -> int:
+        """Give every Device of one browser its new cookie hash; says how many there were."""
+        ...
+
+    def seen(self, device_id: UUID, user_agent: str, now: datetime) -> None: ...
+
+    def rename(self, user_id: UUID, device_id: UUID, name: str | None) -> bool: ...
+
+
+class Sessions(Protocol):
+    def add(self, session: Session) -> None: ...
+
+    def get(self, session_id: UUID) -> Session | None: ...
+
+    def by_secret(self, secret_hash: bytes) -> tuple[Session, User] | None:
+        """The Session of a cookie with its user, in one statement, whatever their state."""
+        ...
+
+    def lock_live(self, session_id: UUID, now: datetime) -> Session | None:
+        """Lock the row against a concurrent ending until the transaction ends; None if not live.
+
+        Live means the Session itself and its user (not disabled, not deleted).
+        """
+        ...
+
+    def prove(
+        self, session_id: UUID, factors: Sequence[Factor], secret_hash: bytes, now: datetime, persistent: bool | None
+    ) -> bool:
+        """Record a fresh proof and the renewed cookie; False if the Session has ended."""
+        ...
+
+    def touch(self, session_id: UUID, now: datetime, address: str) -> None:
+        """Set ``last_seen_at`` unless it is younger than a minute (design.md 4.5)."""
+        ...
+
+    def of_user(self, user_id: UUID, ended_since: datetime) -> Sequence[Session]:
+        """Open ones and those ended at or after ``ended_since``, latest activity first."""
+        ...
+
+    def due(self, now: datetime, limit: int) -> Sequence[tuple[UUID, EndReason]]:
+        """Open Sessions past their idle or absolute end."""
+        ...
+
+    def end(self, target: EndTarget, reason: EndReason, by: str, now: datetime) -> Ended:
+        """Write the end of everything open under ``target``: the only place that does (P2).
+
+        Locks sessions before client sessions, in id order. Codes that could still become a client
+        session of what is ended (``ClientOfUser``, ``WholeUser``, ``WholeClient``) are used up.
+        Called by ``services.sessions`` alone, inside a transaction.
+        """
+        ...
+
+
+class ClientSessions(Protocol):
+    def join(self, client_session: ClientSession) -> ClientSession:
+        """Insert it, or return the live one of the same (session, client), widened.
+
+        Widened: its scope becomes the union, ``offline`` stays or becomes true, ``last_used_at``
+        moves. Called after ``Sessions.lock_live`` in the same transaction.
+        """
+        ...
+
+    def get(self, sid: UUID) -> ClientSession | None: ...
+
+    def liveness(self, sid: UUID, now: datetime) -> Liveness | None:
+        """One statement by primary key: the client session and what it hangs on (P1, P5)."""
+        ...
+
+    def liveness_with_user(self, sid: UUID, now: datetime) -> tuple[Liveness, User] | None:
+        """The same with the user's claims, for userinfo, still one statement."""
+        ...
+
+    def of_user(self, user_id: UUID) -> Sequence[ClientSession]:
+        """Those not ended whose Session, if they need one, has not ended, latest use first."""
+        ...
+
+    def touch(self, sid: UUID, now: datetime) -> None:
+        """Move ``last_used_at`` of it and ``last_seen_at`` of its Session, at most once a minute."""
+        ...

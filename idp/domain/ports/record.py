@@ -1,0 +1,93 @@
+"""Keys, the record of what happened, brakes, upkeep."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+from ..event import OutboxMessage, SecurityEvent
+from ..key import KeyState, SigningKey
+from ..revocation import Revocation
+from ..throttle import Brake
+
+
+class SigningKeys(Protocol):
+    def all(self) -> Sequence[SigningKey]:
+        """Announced, active and retired ones, oldest first."""
+        ...
+
+    def add(self, key: SigningKey) -> None: ...
+
+    def lock(self) -> None:
+        """Keep every other key change out until the transaction ends."""
+        ...
+
+    def change(self, kid: str, state: KeyState, now: datetime, remove_at: datetime | None) -> None:
+        """Move a key on, stamping ``activated_at`` or ``retired_at``."""
+        ...
+
+    def remove_due(self, now: datetime) -> int:
+        """Delete retired keys past ``remove_at``."""
+        ...
+
+
+class Revocations(Protocol):
+    def append(self, entries: Sequence[Revocation]) -> Sequence[Revocation]:
+        """Append in commit order and return them with their ``seq`` (design.md 4.3)."""
+        ...
+
+    def after(self, seq: int, limit: int) -> Sequence[Revocation]: ...
+
+    def revoked_jti(self, jti: str) -> bool:
+        """Has this access token itself been revoked (client credentials, RFC 7009)?"""
+        ...
+
+
+class Events(Protocol):
+    def append(self, event: SecurityEvent) -> None: ...
+
+    def of_user(self, user_id: UUID, limit: int) -> Sequence[SecurityEvent]: ...
+
+
+class Outbox(Protocol):
+    def put(self, messages: Sequence[OutboxMessage]) -> None: ...
+
+    def pending(self, limit: int) -> Sequence[OutboxMessage]: ...
+
+
+class Throttles(Protocol):
+    def take(self, brakes: Sequence[Brake], now: datetime) -> int:
+        """Count one attempt under every brake, atomically; seconds to wait, 0 if it may go on.
+
+        Counting comes before checking, so that attempts in parallel cannot outrun the limit. A
+        refused attempt is not counted.
+        """
+        ...
+
+    def give_back(self, brakes: Sequence[Brake], now: datetime) -> None:
+        """The attempt was right after all: uncount it."""
+        ...
+
+    def clear(self, brakes: Sequence[Brake]) -> None: ...
+
+
+class AssertionIds(Protocol):
+    def claim(self, client_id: str, jti_hash: bytes, expires_at: datetime) -> bool:
+        """True for the first use of a client assertion's ``jti`` (RFC 7523 section 3)."""
+        ...
+
+
+class Sweeper(Protocol):
+    def sweep(self, now: datetime, batch: int) -> Mapping[str, int]:
+        """Delete up to ``batch`` rows of each table that nothing can need any more (P6)."""
+        ...
+
+
+class Health(Protocol):
+    def ping(self) -> None:
+        """Raises Unavailable if the database does not answer."""
+        ...
+
+    def migrations_pending(self) -> bool: ...
