@@ -68,9 +68,10 @@ def _way_back(client: Client, language: str) -> Link | None:
 
 def clean_name(name: str) -> str:
     """A name without characters that hide, reverse or imitate others; at most 80 characters."""
-    kept = "".join(c for c in name if c in _JOINERS or unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Co", "Cn"))
-    spaced = " ".join(kept.split()).strip(_JOINERS)
-    return spaced if len(spaced) <= _LONGEST_NAME else spaced[: _LONGEST_NAME - 1].rstrip() + "…"
+    spaced = " ".join(name.split())
+    kept = "".join(c for c in spaced if c in _JOINERS or unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Co", "Cn"))
+    shown = " ".join(kept.split()).strip(_JOINERS)
+    return shown if len(shown) <= _LONGEST_NAME else shown[: _LONGEST_NAME - 1].rstrip() + "…"
 
 
 def link(url: str | None) -> Link | None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from flask_wtf import FlaskForm
 from wtforms import BooleanField, PasswordField, StringField
 from wtforms.csrf.core import CSRF, CSRFTokenField
-from wtforms.validators import InputRequired, Length, ValidationError
+from wtforms.validators import InputRequired, ValidationError
 
 from .languages import gettext, lazy_gettext
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ..browser import Browser
 
 CSRF_FIELD = "csrf_token"
+LONGEST_NAME = 120
 
 
 class BrowserCSRF(CSRF):
@@ -62,6 +63,12 @@ def _storable(_form: Any, field: Any) -> None:
         raise ValidationError(gettext("Remove the characters that cannot be shown."))
 
 
+def _short(_form: Any, field: Any) -> None:
+    """Not WTForms' ``Length``, which would cut in the browser what is typed (pages.md 3)."""
+    if len(field.data or "") > LONGEST_NAME:
+        raise ValidationError(gettext("Use a shorter name."))
+
+
 def _email() -> StringField:
     return StringField(
         lazy_gettext("Email"),
@@ -100,7 +107,7 @@ class RegistrationForm(Guarded):
 
     name = StringField(
         lazy_gettext("Name"),
-        validators=[_storable, Length(max=120, message=lazy_gettext("Use a shorter name."))],
+        validators=[_storable, _short],
         render_kw={"autocomplete": "name"},
     )
     email = _email()

@@ -47,9 +47,7 @@ class Pages:
         """A page. The token is asked for once, so that every form of a page carries the same."""
         current = self.browser.current()
         context.setdefault("csrf_token", self.browser.csrf_token())
-        response = make_response(render_template(template, current=current, **context), status)
-        self.browser.prepare(response)
-        return response
+        return make_response(render_template(template, current=current, **context), status)
 
     def show_live(self, template: str, **context: Any) -> Response:
         """A page that refreshes itself: the same content answers 304 (pages.md 49)."""

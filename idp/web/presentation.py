@@ -101,9 +101,9 @@ def distance(delta: timedelta) -> str:
 
 def waiting(seconds: int) -> str:
     """As in "in 3 minutes": when to come back, rounded up so that it is never too early."""
-    if seconds < 60:
-        return format_timedelta(timedelta(seconds=seconds), add_direction=True, threshold=2, locale=current_locale())
-    return distance(timedelta(minutes=-(-seconds // 60)))
+    unit = 1 if seconds < 60 else 60 if seconds < 7200 else 3600
+    whole = timedelta(seconds=-(-seconds // unit) * unit)
+    return format_timedelta(whole, add_direction=True, threshold=2, locale=current_locale())
 
 
 def active_now(last_seen: datetime, now: datetime) -> bool:

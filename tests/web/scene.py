@@ -152,7 +152,11 @@ class Scene:
         ]  # fmt: skip
 
     def interaction(self) -> Interaction:
-        values = {"client_id": self.client.client_id, "redirect_uri": self.client.redirect_uris[0], "scope": ("openid",)}
+        values = {
+            "client_id": self.client.client_id,
+            "redirect_uri": self.client.redirect_uris[0],
+            "scope": ("openid",),
+        }
         return Interaction(
             id=INTERACTION, request=AuthorizationRequest(**{**values, **self.request}), created_at=NOW,
             expires_at=NOW + timedelta(hours=1), completed_at=self.completed_at,
