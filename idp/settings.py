@@ -41,14 +41,14 @@ class Settings(BaseSettings):
     data_dir: Path = Field(Path("data"), description="Where the embedded database and development key live")
     database_url: str = Field("", description="SQLAlchemy URL; empty means SQLite in the data directory")
     database_pool_size: int = Field(8, ge=1, le=200, description="Connections each worker process keeps at most")
-    redis_url: SecretStr | None = Field(None, description="Redis for the hot copy; none means SQL alone")
+    redis_url: SecretStr | None = Field(None, description="Redis for the hot copy; not used yet")
     master_key: SecretStr | None = Field(None, description="32 random bytes, base64url; older ones follow after commas")
     master_key_file: Path | None = Field(None, description="File that holds the master key")
     trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="Addresses or networks of proxies whose X-Forwarded-For is believed"
     )
-    smtp_url: SecretStr | None = Field(None, description="smtp://user:password@host:port, or smtps://")
-    mail_from: str = Field("", description="Sender of mails")
+    smtp_url: SecretStr | None = Field(None, description="smtp://user:password@host:port, or smtps://; not used yet")
+    mail_from: str = Field("", description="Sender of mails; not used yet")
     pkce_required: Literal["all", "public"] = Field("all", description="Who must send a code_challenge")
     client_registration: Literal["open", "token", "closed"] = Field("closed", description="Who may register clients")
     client_registration_token: SecretStr | None = Field(None, description="The initial access token, if 'token'")
