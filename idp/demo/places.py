@@ -1,4 +1,4 @@
-"""Who stands where in the demo, and the secrets its two clients share with the provider.
+"""Who stands where in the demo, and the secrets its clients share with the provider.
 
 Why three host names: cookies know no ports (RFC 6265 section 8.5), so on one host the app would get
 the provider's cookies. Where 127.0.0.2 cannot be bound (macOS), the API, which uses no cookies, moves
@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-APP_ID, API_ID = "demo-app", "demo-api"
+APP_ID, API_ID, JOB_ID = "demo-app", "demo-api", "demo-job"
 _SECRETS = "demo-clients.json"
 
 
@@ -47,9 +47,14 @@ class Places:
         }
 
     def secret(self, client_id: str) -> str:
-        """The secret of one of the two clients. Raises OSError or KeyError if nothing was seeded."""
-        secrets: dict[str, str] = json.loads((self.data_dir / _SECRETS).read_text())
-        return secrets[client_id]
+        """The secret of one of the demo's clients. Raises KeyError if it was not seeded."""
+        return self.secrets()[client_id]
+
+    def secrets(self) -> dict[str, str]:
+        """By client id; empty before anything was seeded."""
+        path = self.data_dir / _SECRETS
+        secrets: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
+        return secrets
 
     def keep_secrets(self, secrets: Mapping[str, str]) -> None:
         """Write them for this user's eyes alone."""
@@ -57,10 +62,6 @@ class Places:
         descriptor = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w") as file:
             json.dump(secrets, file)
-
-    def has_secrets(self) -> bool:
-        """Was this directory seeded before?"""
-        return (self.data_dir / _SECRETS).exists()
 
 
 def places_on(port: int, app_port: int, api_port: int, data_dir: Path) -> Places:

@@ -1,4 +1,4 @@
-"""People, two clients and a resource for the demo, put into the provider's stores; safe to repeat.
+"""People, three clients and a resource for the demo, put into the provider's stores; safe to repeat.
 
 ``python -m idp.demo.seed`` does it for the data directory of the environment, before the provider
 starts. Whatever people changed in an earlier run stays; addresses follow the ports of this run.
@@ -15,7 +15,7 @@ from ..domain.ports import Stores
 from ..domain.scope import STANDARD_SCOPES, Resource, Scope
 from ..domain.user import User
 from .people import PEOPLE, Person
-from .places import API_ID, APP_ID, Places, read_places
+from .places import API_ID, APP_ID, JOB_ID, Places, read_places
 
 SCOPES = {
     "notes.read": "Read your notes",
@@ -25,14 +25,14 @@ SCOPES = {
 
 def seed(stores: Stores, places: Places) -> None:
     """Make what is missing. Raises Unavailable if the database does not answer."""
-    if not places.has_secrets():
-        places.keep_secrets({client_id: stores.randomness.token() for client_id in (APP_ID, API_ID)})
+    fresh = {client_id: stores.randomness.token() for client_id in (APP_ID, API_ID, JOB_ID)}
+    places.keep_secrets({**fresh, **places.secrets()})
     hashes = {person.email: stores.passwords.hash(person.password) for person in _missing(stores)}
     with stores.work():
         now = stores.clock.now()
         for person in _missing(stores):
             stores.users.add(_user(stores, person, hashes[person.email], now))
-        for client in (_app(places, now), _api(places, now)):
+        for client in (_app(places, now), _api(places, now), _job(places, now)):
             _put_client(stores, client)
         _put_resource(stores, places, now)
 
@@ -83,6 +83,21 @@ def _api(places: Places, now: datetime) -> Client:
         grant_types=(),
         token_endpoint_auth_method=AuthMethod.BASIC,
         secret_hash=_hash(places.secret(API_ID)),
+        created_at=now,
+        updated_at=now,
+    )
+
+
+def _job(places: Places, now: datetime) -> Client:
+    """A machine that acts for itself, by client credentials (RFC 6749 section 4.4)."""
+    return Client(
+        client_id=JOB_ID,
+        client_name="Nightly job",
+        origin=ClientOrigin.OPERATOR,
+        grant_types=(GrantType.CLIENT_CREDENTIALS,),
+        token_endpoint_auth_method=AuthMethod.POST,
+        scope=("notes.read",),
+        secret_hash=_hash(places.secret(JOB_ID)),
         created_at=now,
         updated_at=now,
     )

@@ -49,7 +49,7 @@ def test_places_travel_to_children(tmp_path: Path) -> None:
 
 def test_secrets_are_private(tmp_path: Path) -> None:
     places = places_on(1, 2, 3, tmp_path)
-    assert not places.has_secrets()
+    assert places.secrets() == {}
     places.keep_secrets({"demo-app": "s"})
     assert places.secret("demo-app") == "s"
     (file,) = tmp_path.iterdir()

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import create_engine
 
 from idp.demo.people import ADA, GRACE
-from idp.demo.places import API_ID, APP_ID, Places, places_on
+from idp.demo.places import API_ID, APP_ID, JOB_ID, Places, places_on
 from idp.demo.seed import seed
 from idp.domain.master_key import MasterKey, MasterKeys
 from idp.domain.ports import Stores
@@ -43,7 +43,7 @@ def test_everything_is_there_and_repeating_changes_nothing(stores: Stores, place
     assert places.secret(APP_ID) == secret
     assert stores.users.by_email(ADA.email) == user
     assert len(stores.users.list()) == 2
-    assert {client.client_id for client in stores.clients.list()} == {APP_ID, API_ID}
+    assert {client.client_id for client in stores.clients.list()} == {APP_ID, API_ID, JOB_ID}
     assert list(stores.resources.of_server(API_ID)) == [places.api]
     assert set(stores.resources.scopes(["notes.read", "notes.write"])) == {"notes.read", "notes.write"}
 

@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 from idp.demo.people import ADA
-from idp.demo.places import Places
+from idp.demo.places import JOB_ID, Places
 from tests.user_agent import UserAgent
 
 from .conftest import NODE, sign_in_and_allow
@@ -30,6 +30,7 @@ def browse(browser: UserAgent, url: str) -> str:
 def test_openid_client(provider: Places, browser: UserAgent, node_modules: Path) -> None:
     arguments = {
         "issuer": provider.issuer, "redirectUri": REDIRECT, "postLogoutUri": AFTER, "resource": provider.api,
+        "job": {"id": JOB_ID, "secret": provider.secret(JOB_ID)},
     }  # fmt: skip
     command = ["node", "openid_client.mjs", json.dumps(arguments)]
     with subprocess.Popen(
@@ -51,4 +52,4 @@ def test_openid_client(provider: Places, browser: UserAgent, node_modules: Path)
     assert seen["introspection"]["sid"] == seen["sid"]
     assert set(seen["introspection"]["aud"]) == {provider.issuer, provider.api}
     assert seen["api_after_revocation"] == "invalid_token"
-    assert "sid" not in seen["machine"]
+    assert (seen["machine"]["sub"], "sid" in seen["machine"]) == (JOB_ID, False)

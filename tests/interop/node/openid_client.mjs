@@ -1,11 +1,11 @@
-// npm openid-client v6 against a provider. Argument: JSON {issuer, redirectUri, postLogoutUri, resource}.
+// npm openid-client v6 against a provider. Argument: JSON {issuer, redirectUri, postLogoutUri, resource, job}.
 // Prints one JSON line with an address for the browser, reads one line with the address the browser
 // ended at, and prints one JSON line with what each step saw. Any surprise is an exception.
 import assert from 'node:assert/strict'
 import { createInterface } from 'node:readline/promises'
 import * as client from 'openid-client'
 
-const { issuer, redirectUri, postLogoutUri, resource } = JSON.parse(process.argv[2])
+const { issuer, redirectUri, postLogoutUri, resource, job } = JSON.parse(process.argv[2])
 const server = new URL(issuer)
 const insecure = { execute: [client.allowInsecureRequests] } // the issuer of this test is on loopback
 const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]()
@@ -103,15 +103,19 @@ seen.api_after_revocation = await callApi(renewed.access_token)
 await assert.rejects(client.fetchUserInfo(config, narrowed.access_token, claims.sub))
 await client.tokenRevocation(config, 'junk')
 
-// ── client credentials: a client of its own ─────────────────────────────────────────────────────
-const machine = await client.dynamicClientRegistration(server, {
+// ── client credentials: a client of the operator, and one that registered itself ────────────────
+const machine = await client.discovery(server, job.id, job.secret, undefined, insecure) // client_secret_post
+const own = await client.clientCredentialsGrant(machine, { scope: 'notes.read', resource })
+assert.equal(own.refresh_token, undefined)
+assert.equal(await callApi(own.access_token), 200)
+seen.machine = await client.tokenIntrospection(machine, own.access_token)
+await client.tokenRevocation(machine, own.access_token)
+assert.equal((await client.tokenIntrospection(machine, own.access_token)).active, false)
+const stranger = await client.dynamicClientRegistration(server, {
   client_name: 'machine', redirect_uris: [], response_types: [], grant_types: ['client_credentials'],
   token_endpoint_auth_method: 'client_secret_post', scope: 'notes.read',
 }, undefined, insecure)
-const own = await client.clientCredentialsGrant(machine, { scope: 'notes.read', resource })
-assert.equal(own.refresh_token, undefined)
-seen.machine = await client.tokenIntrospection(machine, own.access_token)
-assert.equal(seen.machine.sub, machine.clientMetadata().client_id)
+await refused(client.clientCredentialsGrant(stranger, { scope: 'notes.read' }), 'invalid_scope')
 
 // ── discovery with what was registered, wrong secret ────────────────────────────────────────────
 const discover = (secret) =>
@@ -119,7 +123,7 @@ const discover = (secret) =>
 const again = await discover(registered.client_secret)
 assert.equal(again.serverMetadata().token_endpoint, config.serverMetadata().token_endpoint)
 const wrong = await discover('wrong')
-await refused(client.tokenRevocation(wrong, 'x'), 'invalid_client')
+await assert.rejects(client.tokenRevocation(wrong, 'x'), (error) => error.status === 401 && error.cause[0].scheme === 'basic')
 
 // ── sign out ────────────────────────────────────────────────────────────────────────────────────
 const fresh = await authorize()
