@@ -23,7 +23,7 @@ from .children import ChildFailedError, Children
 from .people import PEOPLE
 from .places import APP_ID, Places, can_bind, places_on
 
-_START_SECONDS = 60.0
+_START_SECONDS = 110.0
 _DEFAULTS: dict[str, Any] = {"port": 8000, "app_port": 8001, "api_port": 8002, "data_dir": Path("data/demo")}
 
 

@@ -28,7 +28,7 @@ class JwksEndpoint:
     def get(self) -> Response:
         """The key set, or 304."""
         published = self._keys.jwks()
-        return document(published.body, published.etag, self._max_age, "application/jwk-set+json")
+        return document(published.body, published.etag, self._max_age, "application/json")
 
 
 def document(body: bytes, etag: str, max_age: int, mimetype: str) -> Response:
