@@ -118,16 +118,21 @@ class SignIn:
         secret = self._stores.randomness.token()
         kept = tuple(factor for factor in session.factors if factor.method != method)
         factors = (*kept, Factor(method=method, at=now))
-        if not self._stores.sessions.prove(session.id, factors, secret_hash(secret), now, persistent):
+        lasting = None if persistent is None else (persistent, self._idle_life(persistent))
+        if not self._stores.sessions.prove(session.id, factors, secret_hash(secret), now, lasting):
             return None
         renewed = replace(session, factors=factors, last_seen_at=now)
         if persistent is not None:
-            renewed = replace(renewed, persistent=persistent)
+            renewed = replace(renewed, persistent=persistent, idle_seconds=self._idle_life(persistent))
         _device, new_secret, _new = self._device(user, origin, device_secret)
         self._record("sign_in.renewed", renewed, origin)
         return SignedIn(
             session=renewed, user=user, session_secret=secret, device_secret=new_secret, new_device=False
         )  # fmt: skip
+
+    def _idle_life(self, persistent: bool) -> int:
+        settings = self._settings
+        return settings.session_remember_life if persistent else settings.session_idle_life
 
     def _new(
         self, user: User, method: str, origin: Origin, device_secret: str | None, persistent: bool
@@ -139,7 +144,7 @@ class SignIn:
         session = Session(
             id=self._stores.randomness.uuid(), user_id=user.id, device_id=device.id, secret_hash=secret_hash(secret),
             factors=(Factor(method=method, at=now),), created_at=now, last_seen_at=now,
-            idle_seconds=settings.session_remember_life if persistent else settings.session_idle_life,
+            idle_seconds=self._idle_life(persistent),
             expires_at=now + timedelta(seconds=settings.session_absolute_life), persistent=persistent,
             address=origin.address, user_agent=origin.user_agent,
         )  # fmt: skip

@@ -44,6 +44,7 @@ _PROVE = (
         secret_hash=bindparam("hash"),
         last_seen_at=NOW,
         persistent=func.coalesce(bindparam("lasting", type_=sessions.c.persistent.type), sessions.c.persistent),
+        idle_seconds=func.coalesce(bindparam("idle", type_=sessions.c.idle_seconds.type), sessions.c.idle_seconds),
     )
 )
 _TOUCH = (
@@ -105,10 +106,16 @@ class SqlSessions:
         return SESSION.read_one(self._db.row(_LOCK_LIVE, {"key": session_id, "now": now}))
 
     def prove(
-        self, session_id: UUID, factors: Sequence[Factor], secret_hash: bytes, now: datetime, persistent: bool | None
+        self,
+        session_id: UUID,
+        factors: Sequence[Factor],
+        secret_hash: bytes,
+        now: datetime,
+        lasting: tuple[bool, int] | None,
     ) -> bool:
         """A fresh proof replaces the factors and the cookie; False if the session is not live."""
-        proof = {"proofs": tuple(factors), "hash": secret_hash, "lasting": persistent}
+        persistent, idle = lasting or (None, None)
+        proof = {"proofs": tuple(factors), "hash": secret_hash, "lasting": persistent, "idle": idle}
         return self._db.count(_PROVE, {"key": session_id, "now": now} | proof) == 1
 
     def touch(self, session_id: UUID, now: datetime, address: str) -> None:

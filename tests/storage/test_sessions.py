@@ -110,7 +110,7 @@ def test_a_proof_renews_the_cookie(stores: Stores) -> None:
     assert stores.sessions.prove(who.session.id, factors, cookie, LATER, None)
     proved = stores.sessions.get(who.session.id)
     assert proved == replace(who.session, factors=factors, secret_hash=cookie, last_seen_at=LATER)
-    assert stores.sessions.prove(who.session.id, factors, cookie, LATER, True)
+    assert stores.sessions.prove(who.session.id, factors, cookie, LATER, (True, 99))
     proved = stores.sessions.get(who.session.id)
     assert proved is not None
     assert proved.persistent

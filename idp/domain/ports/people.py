@@ -63,9 +63,17 @@ class Sessions(Protocol):
         ...
 
     def prove(
-        self, session_id: UUID, factors: Sequence[Factor], secret_hash: bytes, now: datetime, persistent: bool | None
+        self,
+        session_id: UUID,
+        factors: Sequence[Factor],
+        secret_hash: bytes,
+        now: datetime,
+        lasting: tuple[bool, int] | None,
     ) -> bool:
-        """Record a fresh proof and the renewed cookie; False if the Session has ended."""
+        """Record a fresh proof and the renewed cookie; False if the Session has ended.
+
+        ``lasting`` is (persistent, idle_seconds) as chosen at this proof, None to leave them.
+        """
         ...
 
     def touch(self, session_id: UUID, now: datetime, address: str) -> None:
