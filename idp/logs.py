@@ -17,7 +17,7 @@ from __future__ import annotations
 import logging
 import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from time import perf_counter
 from typing import Any, TextIO
 
@@ -25,10 +25,11 @@ import structlog
 from flask import Flask, Response, g, request
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from .client_address import Network, client_address
 from .settings import Settings
 
 HIDDEN = "[hidden]"
-QUIET_LIBRARIES = ("authlib", "sqlalchemy", "urllib3", "psycopg", "werkzeug", "httpx", "granian.access")
+QUIET_LIBRARIES = ("authlib", "sqlalchemy", "urllib3", "psycopg", "werkzeug", "httpx", "alembic", "granian.access")
 
 _SECRET_NAME = re.compile(
     r"password|passwd|secret|token|cookie|authorization|assertion|verifier|credential|master_key|private|seed|otp"
@@ -145,6 +146,7 @@ def request_log(app: Flask, settings: Settings) -> None:
     An id sent by a proxy is taken over if proxies are configured; anybody else's is ignored.
     """
     log = structlog.stdlib.get_logger("idp.request")
+    proxies = settings.proxy_networks()
 
     @app.before_request
     def begin() -> None:
@@ -157,7 +159,7 @@ def request_log(app: Flask, settings: Settings) -> None:
     def finish(response: Response) -> Response:
         if "request_id" in g:
             response.headers["X-Request-ID"] = g.request_id
-            log.info("request", **_line(response))
+            log.info("request", **_line(response, proxies))
         return response
 
 
@@ -171,11 +173,11 @@ def _new_id(app: Flask) -> str:
     return make()[:16]
 
 
-def _line(response: Response) -> dict[str, Any]:
+def _line(response: Response, proxies: Sequence[Network]) -> dict[str, Any]:
     return {
         "method": request.method,
         "path": request.path,
         "status": response.status_code,
         "ms": round((perf_counter() - g.request_began) * 1000, 1),
-        "address": request.remote_addr,
+        "address": client_address(request.remote_addr, request.headers.get("X-Forwarded-For"), proxies),
     }

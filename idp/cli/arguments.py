@@ -78,3 +78,19 @@ def json_pair(text: str) -> tuple[str, object]:
         return name, json.loads(value)
     except ValueError:
         return name, value
+
+
+def port(text: str) -> int:
+    """A TCP port as argparse type."""
+    return _between(text, 1, 65535)
+
+
+def count(text: str) -> int:
+    """How many processes or threads, as argparse type."""
+    return _between(text, 1, 512)
+
+
+def _between(text: str, least: int, most: int) -> int:
+    if not (text.isascii() and text.isdigit() and least <= int(text) <= most):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from {least} to {most}")
+    return int(text)

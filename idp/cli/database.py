@@ -1,7 +1,6 @@
 """The database as the command line needs it before there is an application: reach, compare, upgrade.
 
-Connections of its own, one at a time and without the short time-outs of serving: a migration may
-take minutes.
+An engine of its own for one command at a time, disposed of before anything else starts.
 """
 
 from __future__ import annotations
@@ -11,18 +10,20 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from alembic import command
-from alembic.config import Config
+import structlog
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from flask import Flask
-from sqlalchemy import Connection, NullPool, create_engine, func, make_url, select
-from sqlalchemy.exc import OperationalError
+from sqlalchemy import Engine, create_engine, func, make_url, select
 
-from ..errors import ConfigurationError, Unavailable
+from ..errors import ConfigurationError
 from ..paths import MIGRATIONS
 from ..settings import Settings
+from ..storage import migrate
+from ..storage.database import engine_options, translated
 from ..storage.system import SystemClock
+
+log = structlog.stdlib.get_logger(__name__)
 
 
 def embedded(settings: Settings) -> bool:
@@ -35,34 +36,25 @@ def kind(settings: Settings) -> str:
     return "SQLite" if embedded(settings) else "PostgreSQL"
 
 
+def _file(settings: Settings) -> Path:
+    return Path(make_url(settings.sql_url).database or "")
+
+
 def absent(settings: Settings) -> bool:
     """True for an embedded database that nobody has made yet."""
-    return embedded(settings) and not Path(make_url(settings.sql_url).database or "").exists()
+    return embedded(settings) and not _file(settings).exists()
 
 
 @contextmanager
-def connected(settings: Settings) -> Iterator[Connection]:
-    """One connection. Raises Unavailable if the database does not answer."""
-    limits = {} if embedded(settings) else {"connect_timeout": 5}
-    engine = create_engine(settings.sql_url, poolclass=NullPool, connect_args=limits, hide_parameters=True)
-    with _unavailable(), engine.connect() as connection:
-        yield connection
-
-
-@contextmanager
-def _unavailable() -> Iterator[None]:
-    """The driver's first line alone: the statement and its parameters stay away from the terminal."""
+def _engine(settings: Settings) -> Iterator[Engine]:
+    engine = create_engine(settings.sql_url, hide_parameters=True, **engine_options(settings.sql_url, 1))
     try:
-        yield
-    except OperationalError as error:
-        raise Unavailable(f"the database: {str(error.orig).splitlines()[0]}") from error
+        yield engine
+    finally:
+        engine.dispose()
 
 
-def _scripts(settings: Settings) -> tuple[Config, ScriptDirectory]:
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS))
-    config.attributes["url"] = settings.sql_url
-    return config, ScriptDirectory.from_config(config)
+# ── migrations ────────────────────────────────────────────────────────────────────────────────────
 
 
 def pending(settings: Settings) -> list[str]:
@@ -71,25 +63,32 @@ def pending(settings: Settings) -> list[str]:
     Raises Unavailable if the database does not answer, ConfigurationError if it is newer than this
     program: an older one must not write into tables that it does not know.
     """
-    _, scripts = _scripts(settings)
-    with connected(settings) as connection:
-        applied = MigrationContext.configure(connection).get_current_heads()
-    known = {revision.revision for revision in scripts.walk_revisions()}
-    if unknown := set(applied) - known:
-        raise ConfigurationError([f"the database is newer than this program: it has {', '.join(sorted(unknown))}"])
-    done = {revision.revision for head in applied for revision in scripts.iterate_revisions(head, "base")}
-    waiting = [revision for revision in scripts.walk_revisions() if revision.revision not in done]
-    return [f"{revision.revision} {revision.doc}" for revision in reversed(waiting)]
+    revisions = list(ScriptDirectory.from_config(migrate.config(MIGRATIONS)).walk_revisions())
+    applied = None if absent(settings) else _applied(settings)
+    names = [revision.revision for revision in revisions]
+    if applied is not None and applied not in names:
+        raise ConfigurationError([f"the database is newer than this program: its tables are of revision {applied}"])
+    missing = revisions if applied is None else revisions[: names.index(applied)]
+    return [f"{revision.revision} {revision.doc}" for revision in reversed(missing)]
+
+
+def _applied(settings: Settings) -> str | None:
+    with _engine(settings) as engine, translated(), engine.connect() as connection:
+        return MigrationContext.configure(connection).get_current_revision()
 
 
 def upgrade(settings: Settings) -> None:
-    """Apply every pending migration. Makes the data directory, for nobody but us, if there is none."""
+    """Apply every pending migration. The first one makes the data directory, for nobody but us."""
     if absent(settings):
-        folder = Path(make_url(settings.sql_url).database or "").parent
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    config, _ = _scripts(settings)
-    with _unavailable():
-        command.upgrade(config, "heads")
+        _make_folder(_file(settings).parent, ours=settings.data_dir.absolute())
+    with _engine(settings) as engine:
+        migrate.upgrade(engine, MIGRATIONS)
+
+
+def _make_folder(folder: Path, ours: Path) -> None:
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if folder == ours:
+        folder.chmod(0o700)  # the development key may have come first
 
 
 def prepare(settings: Settings) -> None:
@@ -98,10 +97,15 @@ def prepare(settings: Settings) -> None:
     Why not upgrade a server's database by itself: several machines start at once, and whoever runs
     it wants to choose the moment and to have a backup.
     """
-    if absent(settings) or ((waiting := pending(settings)) and embedded(settings)):
+    waiting = pending(settings)
+    if waiting and not embedded(settings):
+        raise ConfigurationError([f"migrations are pending ({', '.join(waiting)}): run `idp db upgrade`"])
+    if waiting:
         upgrade(settings)
-    elif waiting:
-        raise ConfigurationError([f"{len(waiting)} migrations are pending: run `idp db upgrade`"])
+        log.info("database upgraded", applied=waiting)
+
+
+# ── clock and end ─────────────────────────────────────────────────────────────────────────────────
 
 
 def clock_difference(settings: Settings) -> timedelta:
@@ -109,8 +113,7 @@ def clock_difference(settings: Settings) -> timedelta:
     if embedded(settings):
         return timedelta(0)
     clock = SystemClock()
-    with connected(settings) as connection:
-        connection.execute(select(1))
+    with _engine(settings) as engine, translated(), engine.connect() as connection:
         before = clock.now()
         theirs: datetime = connection.execute(select(func.clock_timestamp())).scalar_one()
         return theirs.astimezone(UTC) - before - (clock.now() - before) / 2

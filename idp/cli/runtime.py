@@ -1,7 +1,7 @@
 """What commands run in: the settings, and an application whose services do the work.
 
 The application is imported inside functions: ``idp key master`` and ``idp --help`` must work where
-nothing is configured yet, and at once.
+nothing is configured yet.
 """
 
 from __future__ import annotations
@@ -47,9 +47,10 @@ def opened() -> Iterator[Runtime]:
     database does not answer. Logs below WARNING stay away from an operator's terminal.
     """
     settings = load()
-    logs.configure(settings.log_level if settings.log_level == "error" else "warning")
+    quiet = settings.model_copy(update={"log_level": "error" if settings.log_level == "error" else "warning"})
+    logs.configure(quiet.log_level)
     database.prepare(settings)
-    with application(settings) as extension:
+    with application(quiet) as extension:
         yield Runtime(settings, extension.services, extension.stores)
 
 

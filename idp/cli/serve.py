@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import ConfigurationError
 from . import database
-from .arguments import leaf
+from .arguments import count, leaf, port
 from .output import Answer
 from .runtime import application, configured
 
@@ -40,26 +40,14 @@ def register(commands: Commands, common: argparse.ArgumentParser) -> None:
     """Add ``idp serve``."""
     parser = leaf(commands, common, "serve", _run, "run the provider")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (127.0.0.1)")
-    parser.add_argument("--port", type=_port, default=8000, help="port to listen on (8000)")
-    parser.add_argument("--workers", type=_count, default=cores(), help="processes (as many as cores)")
-    parser.add_argument("--threads", type=_count, default=4, help="threads of each process (4)")
+    parser.add_argument("--port", type=port, default=8000, help="port to listen on (8000)")
+    parser.add_argument("--workers", type=count, default=cores(), help="processes (as many as cores)")
+    parser.add_argument("--threads", type=count, default=4, help="threads of each process (4)")
 
 
 def cores() -> int:
     """Cores that this process may use, not those that the machine has."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _port(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or not 0 < int(text) < 65536:
-        raise argparse.ArgumentTypeError(f"{text!r} is no port")
-    return int(text)
-
-
-def _count(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or not 0 < int(text) <= 512:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 to 512")
-    return int(text)
 
 
 def _run(arguments: argparse.Namespace) -> Answer:

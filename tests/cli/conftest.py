@@ -15,6 +15,7 @@ import pytest
 import structlog
 
 from idp.cli import main
+from tests.postgres import PostgresServer
 
 PASSWORD = "correct horse battery staple"
 
@@ -52,6 +53,12 @@ def _logs_put_back() -> Iterator[None]:
     root.handlers[:] = handlers
     root.setLevel(level)
     structlog.reset_defaults()
+
+
+@pytest.fixture
+def postgres_url(postgres: PostgresServer) -> str:
+    """An empty database of a throw-away server."""
+    return postgres.new_database()
 
 
 @pytest.fixture

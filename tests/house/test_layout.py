@@ -16,8 +16,9 @@ TOP = {
     "requirements.lock", "static", "templates", "tests",
 }  # fmt: skip
 ROOMS = {
-    "__init__", "__main__", "app", "settings", "errors", "jose", "browser", "client_address", "cli", "domain",
-    "services", "oauth", "oidc", "web", "admin", "storage", "resource_server", "demo", "logs", "paths", "wsgi",
+    "__init__", "__main__", "app", "settings", "errors", "jose", "browser", "client_address", "outgoing",
+    "cli", "domain", "services", "oauth", "oidc", "web", "admin", "storage", "resource_server", "demo", "logs", "paths",
+    "wsgi",
 }  # fmt: skip
 DRAWERS = {"utils", "util", "helpers", "helper", "common", "manager", "managers", "base", "misc"}
 

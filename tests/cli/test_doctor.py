@@ -1,0 +1,107 @@
+"""``idp doctor`` finds what is wrong, says what to do, and shows no secret."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from idp.cli import checks, database
+from idp.settings import Settings
+from tests.cli.conftest import Idp, Ran
+
+KEY = "A" * 43
+
+
+def found(ran: Ran) -> dict[str, Any]:
+    return {check["name"]: check for check in ran.json()["checks"]}
+
+
+def test_on_a_new_machine_nothing_fails(idp: Idp, tmp_path: Path) -> None:
+    ran = idp("doctor", "--json")
+    assert (ran.code, ran.json()["ok"]) == (0, True)
+    assert found(ran)["database"]["level"] == "warn"
+    assert not (tmp_path / "data" / "idp.sqlite").exists()
+
+
+def test_a_running_provider_is_healthy(idp: Idp) -> None:
+    idp("user", "list")
+    ran = idp("doctor", "--json")
+    assert ran.code == 0
+    assert {check["level"] for check in found(ran).values()} == {"ok"}, found(ran)
+    assert {"database", "clock", "migrations", "keys", "key seals", "master key", "data dir"} <= set(found(ran))
+
+
+def test_people_read_one_line_a_check_and_every_setting(idp: Idp) -> None:
+    text = idp("doctor").out
+    assert "ok    settings" in text
+    assert all(f"IDP_{name.upper()}" in text for name in Settings.model_fields)
+
+
+def test_every_wrong_setting_is_reported_at_once(idp: Idp, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IDP_ISSUER", "http://id.example.com")
+    monkeypatch.setenv("IDP_TRUSTED_PROXIES", "not an address")
+    ran = idp("doctor", "--json")
+    problems = [check["text"] for check in ran.json()["checks"] if check["level"] == "fail"]
+    assert ran.code == 1
+    assert len(problems) == 2
+    assert len(ran.json()["settings"]) == len(Settings.model_fields)
+
+
+def test_unreadable_values_are_reported_too(idp: Idp, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IDP_CODE_LIFE", "soon")
+    ran = idp("doctor")
+    assert ran.code == 1
+    assert "IDP_CODE_LIFE" in ran.out
+
+
+def test_no_secret_is_shown(idp: Idp, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IDP_MASTER_KEY", KEY)
+    monkeypatch.setenv("IDP_SMTP_URL", "smtp://u:hush1@mail")
+    monkeypatch.setenv("IDP_REDIS_URL", "redis://:hush2@cache")
+    monkeypatch.setenv("IDP_CLIENT_REGISTRATION_TOKEN", "hush3")
+    monkeypatch.setenv("IDP_DATABASE_URL", "postgresql+psycopg://u:hush4@127.0.0.1:1/none")
+    for ran in (idp("doctor"), idp("doctor", "--json")):
+        assert "hush" not in ran.out + ran.err
+        assert KEY not in ran.out + ran.err
+        assert "u:***@127.0.0.1" in ran.out
+
+
+def test_an_unreachable_database_fails(idp: Idp, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IDP_DATABASE_URL", "postgresql+psycopg://u@127.0.0.1:1/none")
+    ran = idp("doctor", "--json")
+    assert (ran.code, found(ran)["database"]["level"]) == (1, "fail")
+
+
+def test_pending_migrations_fail_on_a_server(idp: Idp, monkeypatch: pytest.MonkeyPatch, postgres_url: str) -> None:
+    monkeypatch.setenv("IDP_DATABASE_URL", postgres_url)
+    ran = idp("doctor", "--json")
+    assert (ran.code, found(ran)["migrations"]["level"]) == (1, "fail")
+    assert found(ran)["migrations"]["todo"] == "idp db upgrade"
+    assert found(ran)["clock"]["level"] == "ok"
+
+
+def test_a_lost_master_key_is_told(idp: Idp, monkeypatch: pytest.MonkeyPatch) -> None:
+    idp("user", "list")
+    monkeypatch.setenv("IDP_MASTER_KEY", KEY)
+    ran = idp("doctor", "--json")
+    assert (ran.code, found(ran)["keys"]["level"]) == (1, "fail")
+
+
+def test_a_clock_that_is_apart_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database, "clock_difference", lambda _settings: timedelta(seconds=-1.5))
+    check = checks._clock(Settings())
+    assert check.level == "fail"
+    assert "-1.5 s" in check.text
+    assert "NTP" in check.todo
+
+
+def test_files_open_to_others_are_told(idp: Idp, tmp_path: Path) -> None:
+    idp("user", "list")
+    (tmp_path / "data").chmod(0o755)
+    (tmp_path / "data" / "master.key").chmod(0o644)
+    ran = idp("doctor", "--json")
+    assert found(ran)["data dir"]["todo"].startswith("chmod 700")
+    assert found(ran)["master key"]["todo"].startswith("chmod 600")

@@ -1,0 +1,173 @@
+"""Every command on users, clients, resources, keys and sessions, over the real services."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.cli.conftest import PASSWORD, Idp, Ran
+
+EMAIL = "ada@example.com"
+REDIRECT = ("--redirect-uri", "https://app.example.com/callback")
+
+
+@pytest.fixture
+def ada(idp: Idp) -> Ran:
+    ran = idp("user", "create", EMAIL, "--name", "Ada", "--password-stdin", "--json", stdin=PASSWORD + "\n")
+    assert ran.code == 0, ran.err
+    return ran
+
+
+def created(idp: Idp, *options: str) -> Any:
+    ran = idp("client", "create", "Notes", *REDIRECT, *options, "--json")
+    assert ran.code == 0, ran.err
+    return ran.json()
+
+
+# ── users ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_user_is_created_and_listed_without_the_password(idp: Idp, ada: Ran) -> None:
+    people, rows = idp("user", "list"), idp("user", "list", "--json")
+    assert EMAIL in people.out
+    assert "EMAIL" in people.out
+    assert [row["id"] for row in rows.json()] == [ada.json()["id"]]
+    assert "argon2" not in people.out + rows.out + ada.out
+    assert PASSWORD not in ada.out + ada.err
+
+
+def test_claims_are_kept(idp: Idp) -> None:
+    ran = idp("user", "create", EMAIL, "--claim", "locale=de", "--claim", 'address={"country": "DE"}',
+              "--password-stdin", "--json", stdin=PASSWORD)  # fmt: skip
+    assert ran.json()["claims"] == {"locale": "de", "address": {"country": "DE"}}
+
+
+def test_a_taken_address_and_a_weak_password_are_refused(idp: Idp, ada: Ran) -> None:
+    taken = idp("user", "create", EMAIL.upper(), "--password-stdin", stdin=PASSWORD)
+    weak = idp("user", "create", "bob@example.com", "--password-stdin", stdin="123")
+    assert (taken.code, taken.out, weak.code) == (1, "", 1)
+    assert "password: " in weak.err
+
+
+def test_without_a_terminal_a_password_must_be_piped(idp: Idp) -> None:
+    ran = idp("user", "create", EMAIL)
+    assert ran.code == 1
+    assert "--password-stdin" in ran.err
+
+
+@pytest.mark.usefixtures("ada")
+def test_the_life_of_an_account(idp: Idp) -> None:
+    assert idp("user", "disable", EMAIL).code == 0
+    assert idp("user", "list", "--json").json()[0]["state"] == "disabled"
+    assert idp("user", "enable", EMAIL).code == 0
+    assert idp("user", "set-password", EMAIL, "--password-stdin", stdin="another good password!").code == 0
+    assert idp("user", "delete", EMAIL).code == 0
+    gone = idp("user", "delete", EMAIL)
+    assert (gone.code, gone.err) == (1, f"idp: not found: {EMAIL}\n")
+
+
+# ── clients ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_secret_of_a_client_is_shown_once(idp: Idp) -> None:
+    made = created(idp, "--client-id", "notes")
+    assert made["client_id"] == "notes"
+    assert len(made["client_secret"]) >= 43
+    for ran in (idp("client", "show", "notes"), idp("client", "list"), idp("client", "list", "--json")):
+        assert ran.code == 0
+        assert made["client_secret"] not in ran.out
+        assert "Notes" in ran.out
+
+
+def test_a_public_client_has_no_secret(idp: Idp) -> None:
+    made = created(idp, "--auth-method", "none", "--member", "client_uri=https://app.example.com")
+    assert "client_secret" not in made
+    assert made["client_uri"] == "https://app.example.com"
+    assert idp("client", "rotate-secret", made["client_id"]).code == 1
+
+
+def test_what_only_an_operator_decides(idp: Idp) -> None:
+    made = created(idp, "--trusted", "yes", "--pkce-required", "no", "--refresh-grace", "0")
+    assert (made["trusted"], made["pkce_required"], made["refresh_grace"]) == (True, False, 0)
+    back = idp("client", "update", made["client_id"], "--trusted", "no", "--pkce-required", "default",
+               "--refresh-grace", "default", "--json").json()  # fmt: skip
+    assert (back["trusted"], back["pkce_required"], back["refresh_grace"]) == (False, "default", "default")
+
+
+def test_an_update_leaves_the_rest(idp: Idp) -> None:
+    client_id = created(idp)["client_id"]
+    changed = idp("client", "update", client_id, "--name", "Diary", "--json").json()
+    assert changed["client_name"] == "Diary"
+    assert changed["redirect_uris"] == [REDIRECT[1]]
+    assert idp("client", "update", client_id).code == 1
+
+
+def test_the_life_of_a_client(idp: Idp) -> None:
+    made = created(idp)
+    client_id = made["client_id"]
+    rotated = idp("client", "rotate-secret", client_id, "--json").json()
+    assert rotated["client_secret"] != made["client_secret"]
+    assert idp("client", "disable", client_id).code == 0
+    assert idp("client", "show", client_id, "--json").json()["state"] == "disabled"
+    assert idp("client", "enable", client_id).code == 0
+    assert idp("client", "delete", client_id).code == 0
+    assert idp("client", "show", client_id).code == 1
+
+
+def test_a_bad_redirect_uri_is_refused(idp: Idp) -> None:
+    ran = idp("client", "create", "Bad", "--redirect-uri", "javascript:alert(1)")
+    assert (ran.code, ran.out) == (1, "")
+    assert "redirect_uri" in ran.err
+
+
+# ── resources ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_life_of_a_resource(idp: Idp) -> None:
+    api = "https://api.example.com/"
+    server = created(idp)["client_id"]
+    made = idp("resource", "create", api, "--name", "Notes", "--scope", "notes:read=Read your notes",
+               "--client-id", server, "--json")  # fmt: skip
+    assert made.code == 0, made.err
+    assert made.json()["scopes"] == {"notes:read": "Read your notes"}
+    assert idp("resource", "list", "--json").json()[0]["client_id"] == server
+    assert "notes:read" in idp("resource", "list").out
+    assert idp("resource", "create", api, "--name", "Again").code == 1
+    assert idp("resource", "delete", api).code == 0
+    assert idp("resource", "delete", api).code == 1
+
+
+# ── keys ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+def states(idp: Idp) -> list[str]:
+    return sorted(row["state"] for row in idp("key", "list", "--json").json())
+
+
+def test_a_key_must_have_been_published_before_it_signs(idp: Idp) -> None:
+    assert states(idp) == ["active", "announced"]
+    early = idp("key", "rotate")
+    assert (early.code, early.out) == (1, "")
+    assert "--force" in early.err
+    assert idp("key", "rotate", "--force").code == 0
+    assert states(idp) == ["active", "announced", "retired"]
+    assert "private" not in idp("key", "list", "--json").out
+
+
+# ── sessions ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_nobody_signed_in_has_no_session(idp: Idp, ada: Ran) -> None:
+    assert idp("session", "list", EMAIL).out == "Nothing to show.\n"
+    assert json.loads(idp("session", "list", EMAIL, "--json").out) == []
+    assert idp("session", "end", "--user", EMAIL).out == "Nothing was open there.\n"
+    assert idp("session", "list", "nobody@example.com").code == 1
+
+
+@pytest.mark.parametrize("target", [("00000000-0000-4000-8000-000000000000",), ("--sid", "0" * 32)])
+def test_a_session_that_never_was_is_not_found(idp: Idp, target: tuple[str, ...]) -> None:
+    ran = idp("session", "end", *target)
+    assert ran.code == 1
+    assert "not found" in ran.err

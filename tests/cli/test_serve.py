@@ -1,0 +1,98 @@
+"""``idp serve`` starts, logs without secrets, survives a worker's death, and stops in time."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from idp.cli.serve import STOP_SECONDS
+from tests.packaging.serving import Served, clean_environment, serving
+
+ROOT = Path(__file__).parents[2]
+IDP = [sys.executable, "-m", "idp"]
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("serve")]
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    folder = tmp_path_factory.mktemp("served")
+    with serving(IDP, folder, "--workers", "2", "--threads", "2", PYTHONPATH=str(ROOT)) as running:
+        yield running
+
+
+def lines(served: Served) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in served.log.read_text().splitlines()]
+
+
+def children(served: Served) -> list[int]:
+    """Processes of its that speak our language: workers, not multiprocessing's resource tracker."""
+    listed = Path(f"/proc/{served.process.pid}/task/{served.process.pid}/children").read_text().split()
+    return [int(pid) for pid in listed if "spawn_main" in Path(f"/proc/{pid}/cmdline").read_text()]
+
+
+@pytest.mark.promise("P7")
+def test_a_request_is_logged_as_json_without_its_query(served: Served) -> None:
+    served.get("/login?code=s3cr3t&login_hint=ada")
+    requests = [line for line in lines(served) if line["event"] == "request"]
+    assert "/login" in {line["path"] for line in requests}
+    assert "s3cr3t" not in served.log.read_text()
+
+
+def test_a_dead_worker_is_replaced(served: Served) -> None:
+    time.sleep(6)  # Granian takes a death within 5.5 s of the start for a crash loop
+    victim = children(served)[0]
+    os.kill(victim, signal.SIGKILL)
+    end = time.monotonic() + 20
+    while time.monotonic() < end and (len(children(served)) < 2 or victim in children(served)):
+        time.sleep(0.1)
+    assert len(children(served)) == 2
+    assert served.get("/readyz")[0] == 200
+
+
+def test_the_health_check_of_the_container_passes(served: Served) -> None:
+    compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+    command = compose["services"]["provider"]["healthcheck"]["test"]
+    _, python, *arguments = [word.replace("http://localhost:8000", served.address) for word in command]
+    assert python == "python"
+    subprocess.run([sys.executable, *arguments], check=True, timeout=10)
+
+
+def test_a_taken_port_is_a_clear_refusal(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        done = subprocess.run(
+            [*IDP, "serve", "--port", str(taken.getsockname()[1])],
+            cwd=tmp_path, env=clean_environment(PYTHONPATH=str(ROOT)), capture_output=True, text=True, check=False,
+        )  # fmt: skip
+    assert done.returncode == 3
+    assert "Traceback" not in done.stderr
+    assert "cannot listen on 127.0.0.1" in done.stderr
+
+
+def test_the_container_runs_what_is_tested_here() -> None:
+    compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+    assert shlex.join(compose["services"]["provider"]["command"]) == "idp serve --host 0.0.0.0 --port 8000"
+
+
+@pytest.mark.parametrize("with_signal", [signal.SIGTERM, signal.SIGINT])
+def test_it_stops_in_time_and_leaves_nothing_behind(tmp_path: Path, with_signal: signal.Signals) -> None:
+    options = ("--host", "0.0.0.0", "--workers", "1")
+    with serving(IDP, tmp_path, *options, PYTHONPATH=str(ROOT)) as served:
+        [worker] = children(served)
+        began = time.monotonic()
+        assert served.stop(with_signal) == 0
+        assert time.monotonic() - began < STOP_SECONDS + 2
+        assert not Path(f"/proc/{worker}").exists()
