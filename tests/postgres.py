@@ -22,7 +22,6 @@ import psycopg
 
 _SPEED = {
     "fsync": "off",
-    "synchronous_commit": "off",
     "full_page_writes": "off",
     "shared_buffers": "64MB",
     "max_connections": "150",
