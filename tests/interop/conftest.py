@@ -7,13 +7,24 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Page as BrowserPage
+from playwright.sync_api import sync_playwright
 
 from idp.demo.people import ADA
 from idp.demo.places import Places
 from tests.demo_stack import running_demo
 from tests.user_agent import Page, UserAgent
 
-NODE = Path(__file__).parent / "node"
+HERE = Path(__file__).parent
+NODE = HERE / "node"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """One demo for all of them where tests run in parallel, and time enough to start it."""
+    for item in items:
+        if item.path.is_relative_to(HERE):
+            item.add_marker(pytest.mark.xdist_group("demo"))
+            item.add_marker(pytest.mark.timeout(300))
 
 
 @pytest.fixture(scope="session")
@@ -28,6 +39,20 @@ def browser(provider: Places) -> Iterator[UserAgent]:
     """A profile that goes to the provider alone; add to ``origins`` for more."""
     with UserAgent(provider.issuer) as agent:
         yield agent
+
+
+@pytest.fixture
+def page() -> Iterator[BrowserPage]:
+    """A page of a real browser with a profile of its own."""
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        pytest.skip("chromium is not installed")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=chromium, args=["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
+        )
+        yield browser.new_page()
+        browser.close()
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import threading
 from collections.abc import Iterator
 from functools import partial
@@ -13,16 +12,14 @@ from urllib.parse import urlencode
 
 import pytest
 import requests
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
 from idp.demo.people import ADA
 from idp.demo.places import Places
 
 SPA = Path(__file__).parent / "spa"
-CHROMIUM = shutil.which("chromium")
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
 
-pytestmark = [pytest.mark.journey, pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")]
+pytestmark = pytest.mark.journey
 
 
 class Site(SimpleHTTPRequestHandler):
@@ -64,14 +61,6 @@ def client_id(provider: Places, site: str) -> str:
     answer = requests.post(f"{provider.issuer}/register", json=registration, timeout=10)
     assert answer.status_code == 201, answer.text
     return str(answer.json()["client_id"])
-
-
-@pytest.fixture
-def page() -> Iterator[Page]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield browser.new_page()
-        browser.close()
 
 
 def open_app(page: Page, provider: Places, site: str, client_id: str) -> None:
