@@ -71,7 +71,7 @@ def test_secrets_are_hidden_by_name(stream: io.StringIO, name: str) -> None:
 @pytest.mark.promise("P7")
 def test_tokens_are_hidden_wherever_they_stand(stream: io.StringIO, secret: str) -> None:
     log = structlog.stdlib.get_logger("idp.x")
-    log.info("got " + secret, note=secret, raw=secret.encode())
+    log.info(secret, note=secret, raw=secret.encode())
     logging.getLogger("some.library").error("token %s", secret)
     try:
         raise ValueError(secret)

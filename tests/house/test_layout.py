@@ -17,8 +17,8 @@ TOP = {
 }  # fmt: skip
 ROOMS = {
     "__init__", "__main__", "app", "settings", "errors", "jose", "browser", "client_address", "outgoing",
-    "cli", "domain", "services", "oauth", "oidc", "web", "admin", "storage", "resource_server", "demo", "logs", "paths",
-    "wsgi",
+    "cli", "domain", "services", "oauth", "oidc", "web", "admin", "storage", "resource_server", "demo",
+    "housekeeper", "logs", "paths", "wsgi",
 }  # fmt: skip
 DRAWERS = {"utils", "util", "helpers", "helper", "common", "manager", "managers", "base", "misc"}
 
