@@ -33,7 +33,7 @@ _MOST_HOPS = 20
 CHROME = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36"
 
 
-class NotOnPage(AssertionError):  # noqa: N818 - an assertion about a page
+class NotOnPage(AssertionError):
     """The test asked for something that this page does not have."""
 
 
