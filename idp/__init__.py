@@ -1,0 +1,22 @@
+"""idp: an OAuth 2.1 / OpenID Connect identity provider whose sessions end when you end them.
+
+The map, and who may import whom (import-linter holds it, ``make lint``):
+
+    cli, wsgi                 commands; the WSGI object and its housekeeper
+      └─ app                  composition root: settings → storage → services → blueprints
+          ├─ web              pages for people            ┐ never import each other:
+          ├─ oidc → oauth     the protocol on the wire    ┘ they meet at URLs and at the stored Interaction
+          │    └─ browser     cookie ↔ Session and Device; pages, authorization and logout only
+          │         └─ services     what can be done: the only place where state changes
+          │              ├─ jose    sign and verify; the only server-side importer of PyJWT
+          │              └─ domain  what is true: frozen values and rules; standard library only
+          └─ storage → domain       how it is kept: tables, SQL stores, clock, chance, vault
+
+    settings, errors, logs, paths   seen by all that need them (domain needs none, storage only errors)
+    outgoing, client_address        the SSRF guard; whose address a request came from
+    resource_server                 SDK for APIs that accept our tokens; imports nothing else of idp
+    demo                            a third-party app and a protected API, for ``make demo`` and the journeys
+
+To follow one request: ``app`` mounts ``oauth.rfc6749_authorize``, which asks ``services.interactions``,
+which asks ``domain.decision``; pages answer, ``services.codes`` issues; ``oauth.rfc6749_token`` redeems.
+"""

@@ -217,7 +217,7 @@ def _decode_key(text: str) -> MasterKey:
 
 def _make_development_key(path: Path) -> None:
     """Write a key with O_EXCL, so that of several processes that start at once one alone wins."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     descriptor = os.open(draft, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w") as file:

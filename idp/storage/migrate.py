@@ -54,6 +54,7 @@ def config(directory: Path, connection: Connection | None = None) -> Config:
 
 @contextmanager
 def alone(engine: Engine) -> Iterator[Connection]:
+    """A connection in a transaction that no other upgrade can be in at the same time."""
     with translated(), engine.connect() as connection:
         for statement in _opening(connection.dialect.name):
             connection.exec_driver_sql(statement)

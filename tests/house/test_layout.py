@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 TOP = {
     ".ci", ".dockerignore", ".gitignore", "CHANGELOG.md", "Dockerfile", "LICENSE", "Makefile", "README.md",
-    "docker-compose.yml", "docs", "idp", "migrations", "pyproject.toml", "requirements-serve.lock",
+    "docker-compose.yml", "idp", "migrations", "pyproject.toml", "requirements-serve.lock",
     "requirements.lock", "static", "templates", "tests",
 }  # fmt: skip
 ROOMS = {
