@@ -10,7 +10,8 @@
   let tag = "";
   let timer;
 
-  const say = (text) => { document.getElementById("status").textContent = text; };
+  const say = (text) => { document.getElementById("live").textContent = text; };
+  const touched = (part) => part.matches(":hover, :focus-within");
 
   // Signed out elsewhere: nothing private stays on the screen.
   const leave = () => {
@@ -25,7 +26,6 @@
   const grey = (item) => {
     item.classList.add("gone");
     item.querySelector("[data-seen]").textContent = list.dataset.ended;
-    for (const button of item.querySelectorAll("button")) button.disabled = true;
   };
 
   const merge = (page) => {
@@ -37,10 +37,14 @@
       if (now) item.querySelector("[data-seen]").replaceWith(now.querySelector("[data-seen]"));
       else if (!item.classList.contains("gone")) { grey(item); changed = true; }
     }
-    for (const item of fresh.values()) { list.append(item); changed = true; }
     const all = document.querySelector("[data-all]");
-    if (!all.contains(document.activeElement)) all.replaceWith(page.querySelector("[data-all]"));
+    const still = !touched(all);
+    if (still) {
+      for (const item of fresh.values()) { list.append(item); changed = true; }
+      all.replaceWith(page.querySelector("[data-all]"));
+    }
     if (changed) say(list.dataset.changed);
+    return still;
   };
 
   const look = async () => {
@@ -48,8 +52,8 @@
     const answer = await fetch(location.pathname, { headers: { Accept: "text/html", "If-None-Match": tag } });
     if (answer.redirected) leave();
     else if (answer.ok) {
-      tag = answer.headers.get("ETag") ?? "";
-      merge(parse(await answer.text()));
+      const whole = merge(parse(await answer.text()));
+      tag = whole ? answer.headers.get("ETag") ?? "" : "";
     }
   };
   const again = () => look().catch(() => {}); // offline: the next look will tell

@@ -21,6 +21,10 @@ for (const box of document.querySelectorAll(".box[data-show]")) {
   box.append(button);
 }
 
+// A refused form is answered in place (422), so this page may have come by POST. Written over, it is in
+// the history as a plain address: reload and Back fetch it and never ask to send the form again.
+history.replaceState(history.state, "");
+
 // Other tabs learn of a sign-out at once; a page out of the browser's memory asks anew.
 const channel = new BroadcastChannel("sign-out");
 const { body } = document;

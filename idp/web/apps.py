@@ -38,7 +38,7 @@ class AppPages:
     def mount(self, blueprint: Blueprint) -> None:
         """Put the pages at their places."""
         blueprint.add_url_rule(APPS, "apps", self.show, methods=["GET"])
-        blueprint.add_url_rule(f"{APPS}/<client_id>/remove", "remove_app", self.remove, methods=["GET", "POST"])
+        blueprint.add_url_rule(f"{APPS}/<path:client_id>/remove", "remove_app", self.remove, methods=["GET", "POST"])
 
     def show(self) -> Response:
         """Every app that may do something in this person's name."""

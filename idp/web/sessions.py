@@ -51,9 +51,10 @@ class SessionPages:
         """One device. From the list no question is asked: it is seen as ended at once."""
         current = self.pages.signed_in()
         destination = Destination("end-device", device)
-        view = next((view for view in self._overview(current).devices if view.device.id == device), None)
+        overview = self._overview(current)
+        view = next((view for view in overview.devices if view.device.id == device), None)
         if view is None:
-            raise NotFound("device")
+            return self._ended_already(overview, device)
         if view.this:
             return self.pages.go("/account/sign-out")
         if (proof := self._proof(current, destination)) is not None:
@@ -89,6 +90,12 @@ class SessionPages:
         return response
 
     # ── inside ───────────────────────────────────────────────────────────────────────────────────
+
+    def _ended_already(self, overview: Overview, device: UUID) -> Response:
+        """Ended a moment ago, in another tab: what was wanted has come true. Anything else is not ours."""
+        if all(view.device is None or view.device.id != device for view in overview.ended):
+            raise NotFound("device")
+        return self.pages.go(SESSIONS, {"ended": str(device)})
 
     def _overview(self, current: Current) -> Overview:
         return self.pages.services.sessions.overview(current.user.id, current.session)

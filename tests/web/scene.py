@@ -168,7 +168,7 @@ class Scene:
         return SimpleNamespace(
             clock=SimpleNamespace(now=lambda: NOW),
             work=self.work,
-            accounts=SimpleNamespace(register=self._register),
+            accounts=SimpleNamespace(draft=self._draft, register=lambda draft, origin: draft),
             sign_in=SimpleNamespace(check_password=self._check, begin=self._begin),
             sessions=SimpleNamespace(
                 overview=lambda *_: SimpleNamespace(devices=tuple(self.devices), ended=tuple(self.ended)),
@@ -195,7 +195,7 @@ class Scene:
     def work(self) -> AbstractContextManager[None]:
         return nullcontext()
 
-    def _register(self, email: str, password: str, name: str, origin: Origin) -> User:
+    def _draft(self, email: str, password: str, name: str, origin: Origin) -> User:
         if self.password_error:
             raise self.password_error
         self.done.append(("register", email, password, name))

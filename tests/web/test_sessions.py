@@ -63,6 +63,12 @@ def test_a_device_of_somebody_else_does_not_exist(client: FlaskClient, scene: Sc
     assert not scene.done
 
 
+def test_a_device_that_has_ended_meanwhile_is_no_error(client: FlaskClient, scene: Scene) -> None:
+    answer = client.post(f"/account/sessions/{UUID(int=9)}/end", data=FORM)
+    assert answer.location == f"/account/sessions?ended={UUID(int=9)}"
+    assert not scene.done
+
+
 def test_this_device_is_signed_out_the_ordinary_way(client: FlaskClient, scene: Scene) -> None:
     assert client.post(f"/account/sessions/{UUID(int=1)}/end", data=FORM).location == "/account/sign-out"
     assert not scene.done
