@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import bindparam, or_, select, update
@@ -11,7 +12,7 @@ from sqlalchemy import bindparam, or_, select, update
 from ..domain.session import ClientSession, Liveness
 from ..domain.user import User
 from ..errors import Conflict
-from .database import AnyRow, Database
+from .database import Database
 from .liveness import CLIENT_SESSION_LIVE, HELD, NEEDS_NO_SESSION, NOW, SESSION_LIVE
 from .recently import MINUTE, Recently
 from .rows import CLIENT_SESSION, USER
@@ -92,12 +93,12 @@ class SqlClientSessions:
 
     def liveness(self, sid: UUID, now: datetime) -> Liveness | None:
         """One statement by primary key."""
-        row = self._db.row(_LIVENESS, {"key": sid, "now": now})
+        row = self._db.hot_row(_LIVENESS, {"key": sid, "now": now})
         return None if row is None else _liveness(row)
 
     def liveness_with_user(self, sid: UUID, now: datetime) -> tuple[Liveness, User] | None:
         """The same with the user, still one statement."""
-        row = self._db.row(_LIVENESS_WITH_USER, {"key": sid, "now": now})
+        row = self._db.hot_row(_LIVENESS_WITH_USER, {"key": sid, "now": now})
         return None if row is None else (_liveness(row), USER.read(row[len(_FACTS) :]))
 
     def of_user(self, user_id: UUID) -> Sequence[ClientSession]:
@@ -127,6 +128,6 @@ class SqlClientSessions:
         return wanted if self._db.count(_INSERT, CLIENT_SESSION.parameters(wanted)) else None
 
 
-def _liveness(row: AnyRow) -> Liveness:
+def _liveness(row: Sequence[Any]) -> Liveness:
     sid, user_id, client_id, live = row[: len(_FACTS)]
     return Liveness(sid=sid, user_id=user_id, client_id=client_id, live=bool(live))

@@ -36,7 +36,7 @@ class SqlClients:
 
     def get(self, client_id: str) -> Client | None:
         """Exact look-up, disabled ones too."""
-        return CLIENT.read_one(self._db.row(_GET, {"key": client_id}))
+        return CLIENT.read_one(self._db.hot_row(_GET, {"key": client_id}))
 
     def list(self, limit: int = 1000) -> Sequence[Client]:
         """Oldest first."""

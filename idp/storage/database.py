@@ -27,6 +27,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, InternalE
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from ..errors import Conflict, IdpError, Unavailable
+from .prepared import Prepared, PreparedStatements
 from .tables import Base
 
 db = SQLAlchemy(metadata=Base.metadata)
@@ -87,6 +88,8 @@ class Database:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine.execution_options(preserve_rowcount=True)  # INSERT … ON CONFLICT decides by it, too
         self.sqlite = engine.dialect.name == "sqlite"
+        self._prepared = PreparedStatements(engine.dialect)
+        self._driver_error: type[Exception] = engine.dialect.loaded_dbapi.Error
         self._here = threading.local()
         self._writer = threading.Lock()
 
@@ -108,6 +111,41 @@ class Database:
     def changed(self, statement: Executable, parameters: Parameters = None) -> Sequence[AnyRow]:
         """Write with RETURNING; the rows as they are now."""
         return self._run(statement, parameters, _all)
+
+    def hot_row(self, statement: Executable, parameters: Mapping[str, Any]) -> Sequence[Any] | None:
+        """``row`` for the hot path: beneath Core when no transaction is open."""
+        found = self._hot(statement, parameters, reads=True)
+        return found[0] if found else None
+
+    def hot_changed(self, statement: Executable, parameters: Mapping[str, Any]) -> Sequence[Sequence[Any]]:
+        """``changed`` for the hot path."""
+        return self._hot(statement, parameters, reads=False)
+
+    def _hot(self, statement: Executable, parameters: Mapping[str, Any], *, reads: bool) -> Sequence[Sequence[Any]]:
+        """A read that fails goes the common way, where it is tried again and its error is told apart."""
+        if self._transaction is not None:
+            return self._run(statement, parameters, _all, reads=reads)
+        try:
+            with self._turn(needed=not reads), translated():
+                return self._beneath_core(self._prepared.of(statement), parameters)
+        except Unavailable:
+            if not reads:
+                raise
+        return self.rows(statement, parameters)
+
+    def _beneath_core(self, prepared: Prepared, parameters: Mapping[str, Any]) -> Sequence[Sequence[Any]]:
+        connection = self.engine.raw_connection()
+        try:
+            return prepared.run(connection.cursor(), parameters)
+        except self._driver_error as error:
+            dead = self.engine.dialect.is_disconnect(error, connection.driver_connection, None)  # type: ignore[arg-type]
+            if dead:
+                connection.invalidate(error)
+            raise DBAPIError.instance(
+                prepared.text, None, error, self._driver_error, connection_invalidated=dead
+            ) from error
+        finally:
+            connection.close()
 
     def _run(self, statement: Executable, parameters: Parameters, take: Take[T], reads: bool = False) -> T:
         transaction = self._transaction

@@ -55,10 +55,10 @@ class SqlRefreshFamilies:
         new version of the row, where the counter has moved on.
         """
         asked = {"key": family_id, "presented": presented, "asker": client_id, "now": now}
-        rows = self._db.changed(_ROTATE, asked)
+        rows = self._db.hot_changed(_ROTATE, asked)
         return FAMILY.read(rows[0]) if rows else None
 
     def get(self, family_id: UUID, now: datetime) -> tuple[RefreshFamily, bool] | None:
         """The family, and whether it and everything it hangs on is live."""
-        row = self._db.row(_GET, {"key": family_id, "now": now})
+        row = self._db.hot_row(_GET, {"key": family_id, "now": now})
         return None if row is None else (FAMILY.read(row), bool(row[-1]))

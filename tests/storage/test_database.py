@@ -158,6 +158,10 @@ def test_postgres_down_and_back(mortal: tuple[PostgresServer, Stores]) -> None:
     for _ in range(2):
         with pytest.raises(Unavailable):
             stores.users.get(ada.id)
+        with pytest.raises(Unavailable):
+            stores.client_sessions.liveness(ada.id, NOW)
+        with pytest.raises(Unavailable):
+            stores.refresh_families.rotate(ada.id, 0, "app", NOW)
         with pytest.raises(Unavailable), stores.work():
             stores.users.get(ada.id)
         with pytest.raises(Unavailable):
@@ -173,7 +177,7 @@ def test_a_restart_nobody_noticed(mortal: tuple[PostgresServer, Stores]) -> None
     stores.health.ping()
     server.kill()
     server.start()
-    stores.health.ping()
+    assert stores.client_sessions.liveness(a_user().id, NOW) is None
     server.kill()
     server.start()
     with stores.work():
