@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from flask.testing import FlaskClient
 
@@ -27,7 +29,8 @@ def test_one_form_with_what_password_managers_need(client: FlaskClient) -> None:
     assert "novalidate" in text
     assert "Keep me signed in on this device for 30 days" in text
     assert "checked" not in text
-    assert "Photos" in text
+    heading = text.split("<h1>")[1].split("</h1>")[0]
+    assert re.sub("<[^>]*>", "", heading) == "Sign in to continue to Photos"
 
 
 def test_sign_in_leads_back_to_the_app(scene: Scene, client: FlaskClient) -> None:
