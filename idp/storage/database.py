@@ -134,18 +134,23 @@ class Database:
         return self.rows(statement, parameters)
 
     def _beneath_core(self, prepared: Prepared, parameters: Mapping[str, Any]) -> Sequence[Sequence[Any]]:
-        connection = self.engine.raw_connection()
+        """Raises what Core would raise, for Core is not there to wrap the driver's errors."""
+        try:
+            connection = self.engine.raw_connection()
+        except self._driver_error as error:
+            raise self._wrapped(prepared, error, dead=False) from error
         try:
             return prepared.run(connection.cursor(), parameters)
         except self._driver_error as error:
             dead = self.engine.dialect.is_disconnect(error, connection.driver_connection, None)  # type: ignore[arg-type]
             if dead:
                 connection.invalidate(error)
-            raise DBAPIError.instance(
-                prepared.text, None, error, self._driver_error, connection_invalidated=dead
-            ) from error
+            raise self._wrapped(prepared, error, dead) from error
         finally:
             connection.close()
+
+    def _wrapped(self, prepared: Prepared, error: Exception, dead: bool) -> BaseException:
+        return DBAPIError.instance(prepared.text, None, error, self._driver_error, connection_invalidated=dead)
 
     def _run(self, statement: Executable, parameters: Parameters, take: Take[T], reads: bool = False) -> T:
         transaction = self._transaction
