@@ -106,9 +106,9 @@ class ClientAssertions:
         )  # fmt: skip
         if claims["sub"] != client.client_id or claims["aud"] != self._issuer:
             raise TokenRejected("sub or aud")
-        expires = datetime.fromtimestamp(min(claims["exp"], 2**40), tz=UTC)
-        if (expires - self._clock.now()).total_seconds() > MAX_LIFE_SECONDS:
+        if claims["exp"] > int(self._clock.now().timestamp()) + MAX_LIFE_SECONDS:  # integers: no year overflows
             raise TokenRejected("exp too far away")
+        expires = datetime.fromtimestamp(claims["exp"], tz=UTC)
         jti_hash = hashlib.sha256(claims["jti"].encode("utf-8", "surrogatepass")).digest()
         if not self._used.claim(client.client_id, jti_hash, expires):
             raise TokenRejected("jti used before")
