@@ -159,9 +159,7 @@ class LogoutEndpoint:
         name = asked.client.client_name if asked.client else ""
         if asked.target is None:
             response = make_response(
-                render_template(
-                    "signed_out.html", app_name=name or None, minutes=-(-self._settings.access_token_life // 60)
-                )
+                render_template("signed_out.html", minutes=-(-self._settings.access_token_life // 60))
             )
         elif after_form:
             response = hand_off(asked.target, name)

@@ -168,9 +168,9 @@ class Accounts:
 
     def delete(self, user: User, by: str = "operator") -> None:
         """End everything, then keep a tombstone without personal data, so ``sub`` is never reused."""
-        self._sessions.end_session(WholeUser(user.id), EndReason.USER_DELETED, by=by)
         for consent in self._stores.consents.of_user(user.id):
             self._stores.consents.withdraw(user.id, consent.client_id)
+        self._sessions.end_session(WholeUser(user.id), EndReason.USER_DELETED, by=by)
         now = self._stores.clock.now()
         self._save(replace(user, email="", email_verified=False, password_hash=None, claims={}, deleted_at=now))
         self._record("account.deleted", user, by)

@@ -179,8 +179,8 @@ class Clients:
         return known if wanted is None else tuple(name for name in wanted if name in known)
 
     def _end(self, client: Client, reason: EndReason, by: str) -> None:
+        self._stores.consents.withdraw_client(client.client_id)  # before the codes: the order of locks
         self._sessions.end_session(WholeClient(client.client_id), reason, by=by)
-        self._stores.consents.withdraw_client(client.client_id)
 
     def _save(self, client: Client, kind: str, by: str) -> None:
         if not self._stores.clients.save(replace(client, updated_at=self._stores.clock.now())):

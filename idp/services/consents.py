@@ -83,7 +83,7 @@ class Consents:
         held = self._stores.client_sessions.of_user(user.id)
         names = {*consents, *(item.client_id for item in held)}
         devices = {device.id: device for device in self._stores.devices.of_user(user.id)}
-        clients = [client for client in self._stores.clients.list() if client.client_id in names]
+        clients = self._stores.clients.some(sorted(names)).values()
         views = [self._view(client, user, consents.get(client.client_id), held, devices) for client in clients]
         return tuple(sorted(views, key=lambda view: -(view.last_used.timestamp() if view.last_used else 0)))
 

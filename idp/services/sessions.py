@@ -125,7 +125,7 @@ class SessionControl:
         sessions = self.list_of_user(user_id)
         devices = {device.id: device for device in self._stores.devices.of_user(user_id)}
         held = self._stores.client_sessions.of_user(user_id)
-        clients = {client.client_id: client for client in self._stores.clients.list()} if held else {}
+        clients = self._stores.clients.some(sorted({item.client_id for item in held}))
         live = [session for session in sessions if session.live(now)]
         holders = {session.device_id for session in live} | {item.device_id for item in held}
         views = [
@@ -195,7 +195,7 @@ class SessionControl:
         )  # fmt: skip
 
     def _notices(self, ended: Ended, reason: EndReason, now: datetime) -> list[OutboxMessage]:
-        wanting = {name for name in {item.client_id for item in ended.client_sessions} if self._wants_notice(name)}
+        wanting = self._told_by_back_channel(ended)
         messages = [
             self._message("backchannel_logout", now, client_id=item.client_id, sid=str(item.id), sub=str(item.user_id))
             for item in ended.client_sessions
@@ -207,9 +207,9 @@ class SessionControl:
             messages.append(self._message("mail", now, user_id=str(item.user_id), **payload))
         return messages
 
-    def _wants_notice(self, client_id: str) -> bool:
-        client = self._stores.clients.get(client_id)
-        return client is not None and bool(client.metadata.get("backchannel_logout_uri"))
+    def _told_by_back_channel(self, ended: Ended) -> set[str]:
+        clients = self._stores.clients.some(sorted({item.client_id for item in ended.client_sessions}))
+        return {name for name, client in clients.items() if client.metadata.get("backchannel_logout_uri")}
 
     def _message(self, kind: str, now: datetime, **payload: object) -> OutboxMessage:
         chance = self._stores.randomness

@@ -24,6 +24,7 @@ _ATTEMPTS = 3
 _ADD = insert_or_nothing(consents)
 _GET = select(*CONSENT.columns).where(*_ROW)
 _LOCK = _GET.with_for_update(key_share=True)
+_HOLD = _GET.with_for_update(read=True, key_share=True)  # a DELETE waits for it, another reader does not
 _GROW = (
     update(consents)
     .where(*_ROW)
@@ -44,6 +45,10 @@ class SqlConsents:
     def get(self, user_id: UUID, client_id: str) -> Consent | None:
         """What the user has allowed the client."""
         return CONSENT.read_one(self._db.row(_GET, {"owner": user_id, "app": client_id}))
+
+    def hold(self, user_id: UUID, client_id: str) -> Consent | None:
+        """The same, under a lock that a withdrawal waits for; gone if one came first."""
+        return CONSENT.read_one(self._db.row(_HOLD, {"owner": user_id, "app": client_id}))
 
     def allow(self, user_id: UUID, client_id: str, scopes: Sequence[str], now: datetime) -> Consent:
         """Add to what is allowed. The row is locked while it is read and rewritten, so none is lost."""

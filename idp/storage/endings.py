@@ -1,6 +1,7 @@
 """Ending sessions: the only statements in the program that write ``ended_at`` (P2; design.md section 5).
 
-The order of locks, and why each comes where it does:
+The order of locks, and why each comes where it does (consents, where they are withdrawn, come before
+all of these; a redemption holds its consent first):
 
 1. For ``WholeClient`` and ``ClientOfUser``, which lock no Session: outstanding codes. A redemption has
    claimed its code before it inserts the client session, so waiting for the code is waiting for it; what

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from threading import Event
+from time import sleep
 from uuid import uuid4
 
 import pytest
@@ -140,3 +142,40 @@ def test_racing_consents_lose_nothing(stores: Stores) -> None:
     found = stores.consents.get(ada.id, app.client_id)
     assert found is not None
     assert set(found.scopes) == {f"scope{number}" for number in range(10)}
+
+
+@pytest.mark.promise("P1")
+def test_a_withdrawal_waits_for_whoever_holds_the_consent(stores: Stores) -> None:
+    """So what a redemption creates under a consent is there to be ended once the withdrawal goes on."""
+    ada, app = a_user(), a_client()
+    stores.users.add(ada)
+    stores.clients.add(app)
+    stores.consents.allow(ada.id, app.client_id, ("openid",), NOW)
+    held, order = Event(), []
+
+    def act(number: int) -> None:
+        if number == 0:
+            with stores.work():
+                assert stores.consents.hold(ada.id, app.client_id) is not None
+                held.set()
+                sleep(0.3)
+                order.append("created")
+            return
+        held.wait(5)
+        with stores.work():
+            stores.consents.withdraw(ada.id, app.client_id)
+            order.append("withdrawn")
+
+    race(2, act)
+    assert order == ["created", "withdrawn"]
+    with stores.work():
+        assert stores.consents.hold(ada.id, app.client_id) is None
+
+
+def test_several_clients_at_once(stores: Stores) -> None:
+    first, second = a_client(), a_client()
+    for client in (first, second, a_client()):
+        stores.clients.add(client)
+    found = stores.clients.some([first.client_id, second.client_id, "nobody"])
+    assert found == {first.client_id: first, second.client_id: second}
+    assert stores.clients.some([]) == {}

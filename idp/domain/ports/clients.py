@@ -21,6 +21,10 @@ class Clients(Protocol):
         """Exact look-up, disabled ones too."""
         ...
 
+    def some(self, client_ids: Sequence[str]) -> Mapping[str, Client]:
+        """Those of the ids that exist, by id, in one statement."""
+        ...
+
     def list(self, limit: int = 1000) -> Sequence[Client]: ...
 
     def save(self, client: Client) -> bool:
@@ -50,6 +54,13 @@ class Resources(Protocol):
 
 class Consents(Protocol):
     def get(self, user_id: UUID, client_id: str) -> Consent | None: ...
+
+    def hold(self, user_id: UUID, client_id: str) -> Consent | None:
+        """The same, kept from being withdrawn until the transaction ends.
+
+        Taken before codes, sessions and client sessions, everywhere in that order.
+        """
+        ...
 
     def allow(self, user_id: UUID, client_id: str, scopes: Sequence[str], now: datetime) -> Consent:
         """Add to what is allowed; concurrent calls lose nothing."""
