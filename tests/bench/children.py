@@ -1,0 +1,92 @@
+"""The servers under test: processes of our own, ended by their own process groups and nothing wider."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.packaging.serving import clean_environment, free_port
+
+ROOT = Path(__file__).parents[2]
+BARE_PATH = "/"
+_START_SECONDS = 120  # a busy machine imports for long
+_STOP_SECONDS = 20
+_STARTED = "Started worker-"  # what Granian says of each
+
+
+class BenchFailed(Exception):
+    """The figures would mean nothing."""
+
+
+@contextmanager
+def provider(folder: Path, database_url: str, workers: int, threads: int) -> Iterator[int]:
+    """``idp serve`` as anybody runs it; its port. Housekeeping is off: it would move what is measured."""
+    port = free_port()
+    settings = {
+        "IDP_ISSUER": f"http://127.0.0.1:{port}", "IDP_DATA_DIR": str(folder), "IDP_DATABASE_URL": database_url,
+        "IDP_HOUSEKEEPING": "false",
+    }  # fmt: skip
+    command = ["-m", "idp", "serve", "--port", str(port), "--workers", str(workers), "--threads", str(threads)]
+    with _running(command, folder / "serve.log", settings) as wait:
+        wait(f"http://127.0.0.1:{port}/readyz", workers)
+        yield port
+
+
+@contextmanager
+def bare_route(folder: Path, workers: int, threads: int) -> Iterator[int]:
+    """The bare Flask route; its port."""
+    port = free_port()
+    command = ["-m", "tests.bench.serve_bare", str(port), str(workers), str(threads)]
+    with _running(command, folder / "bare.log", {}) as wait:
+        wait(f"http://127.0.0.1:{port}{BARE_PATH}", workers)
+        yield port
+
+
+@contextmanager
+def _running(arguments: Sequence[str], log: Path, settings: Mapping[str, str]) -> Iterator[Callable[[str, int], None]]:
+    """Yields a function that waits until it answers and every worker has started."""
+    with log.open("wb") as out:
+        process = subprocess.Popen(
+            [sys.executable, *arguments], cwd=ROOT, env=clean_environment(**settings), stdout=out, stderr=out,
+            start_new_session=True,
+        )  # fmt: skip
+    try:
+        yield lambda url, workers: _wait(process, log, url, workers)
+    finally:
+        _stop(process)
+
+
+def _wait(process: subprocess.Popen[bytes], log: Path, url: str, workers: int) -> None:
+    """A worker that is still importing would take its core away from what is measured."""
+    end = time.monotonic() + _START_SECONDS
+    while time.monotonic() < end and process.poll() is None:
+        if log.read_text().count(_STARTED) >= workers and _answers(url):
+            return
+        time.sleep(0.1)
+    raise BenchFailed(f"{url} does not answer:\n{log.read_text()[-4000:]}")
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=5):
+            return True
+    except OSError:
+        return False
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    """Ask it; if it does not stop, end its process group, which is ours since we made it."""
+    if process.poll() is None:
+        process.terminate()
+    try:
+        process.wait(_STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
