@@ -13,8 +13,6 @@ from typing import Any
 
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, sync_playwright
 
-from tests.user_agent import origin_of
-
 CHROMIUM = shutil.which("chromium")
 ARGUMENTS = [
     "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-quic", "--no-first-run",
@@ -37,6 +35,10 @@ ANDROID = (
     "Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 (KHTML, like Gecko) "
     "Chrome/142.0.0.0 Mobile Safari/537.36"
 )  # fmt: skip
+WINDOWS = (
+    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) "
+    "Chrome/142.0.0.0 Safari/537.36 Edg/142.0.0.0"
+)
 
 # What Chromium prints for any answer that is no 2xx; the tests look at the status themselves.
 _EXPECTED = re.compile(r"^Failed to load resource: the server responded with a status of (4\d\d|503) ")
@@ -96,9 +98,9 @@ class Watch:
         return [*self.violations, *self.errors]
 
     @property
-    def origins(self) -> set[str]:
-        """Everywhere this tab has sent a request to."""
-        return {origin_of(request.url) for request in self.requests if request.url.startswith("http")}
+    def fetched(self) -> list[str]:
+        """What the pages loaded for themselves; going elsewhere by navigation is not it."""
+        return [request.url for request in self.requests if not request.is_navigation_request()]
 
     @property
     def posts(self) -> list[str]:

@@ -13,8 +13,6 @@ from sqlalchemy import Connection, create_engine, delete, select, update
 
 from idp.storage.tables import client_sessions, devices, interactions, sessions, throttles, users
 
-EARLIER = datetime(2026, 1, 1, tzinfo=UTC)
-
 
 @contextmanager
 def _opened(data_dir: Path) -> Iterator[Connection]:
@@ -35,7 +33,7 @@ def let_expire(data_dir: Path, interaction_id: str) -> None:
     key = hashlib.sha256(interaction_id.encode()).digest()
     with _opened(data_dir) as connection:
         done = connection.execute(
-            update(interactions).where(interactions.c.id_hash == key).values(expires_at=EARLIER)
+            update(interactions).where(interactions.c.id_hash == key).values(expires_at=datetime.now(UTC))
         )  # fmt: skip
         assert done.rowcount == 1
 
