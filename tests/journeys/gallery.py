@@ -28,7 +28,7 @@ DEVICES = {
     IPHONE: (timedelta(days=12), timedelta(hours=2), "203.0.113.24"),
     MAC: (timedelta(days=40), timedelta(days=6), "198.51.100.7"),
     ANDROID: (timedelta(days=20), timedelta(days=9), "203.0.113.24"),
-    WINDOWS: (timedelta(days=30), timedelta(days=17), "192.0.2.61"),
+    WINDOWS: (timedelta(days=30), timedelta(days=11), "192.0.2.61"),
 }
 HERE = (timedelta(), timedelta(), "2001:db8:7:1::5")  # a fresh proof, which ending others asks for
 PAGES = (

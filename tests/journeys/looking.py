@@ -27,6 +27,18 @@ _SMALL = """() => [...document.querySelectorAll("button, .button, input:not([typ
     .filter(([element, box]) => box.width && (box.width < 24 || box.height < 24))
     .map(([element, box]) => `${element.outerHTML.slice(0, 80)} ${box.width} × ${box.height}`)"""
 
+# A flex or grid box drops the space between its text and an element beside it: "Go back toNotebook".
+_RUN_TOGETHER = """() => {
+    const beside = (node) => node?.nodeType === 1 && getComputedStyle(node).position !== "absolute";
+    const loses = (node) => node.nodeType === 3 && (
+        (/\\S\\s+$/.test(node.data) && beside(node.nextSibling)) ||
+        (/^\\s+\\S/.test(node.data) && beside(node.previousSibling)));
+    return [...document.querySelectorAll("body *")]
+        .filter((element) => /flex|grid/.test(getComputedStyle(element).display))
+        .filter((element) => element.checkVisibility() && getComputedStyle(element).columnGap === "normal")
+        .filter((element) => [...element.childNodes].some(loses)).map((element) => element.outerHTML.slice(0, 120));
+}"""
+
 
 @dataclass(frozen=True)
 class Look:
@@ -55,6 +67,7 @@ def faults(page: Page, watch: Watch, issuer: str, heading: str) -> list[str]:
     if page.locator("html").get_attribute("lang") != "en":
         found.append("no lang")
     found += [f"request to {url}" for url in watch.fetched if not url.startswith(issuer + "/")]
+    found += [f"words run together: {element}" for element in page.evaluate(_RUN_TOGETHER)]
     found += [f"inline: {inline}" for inline in page.evaluate(_INLINE)]
     found += [f"without a name: {control}" for control in _NAMELESS.findall(page.locator("body").aria_snapshot())]
     return found

@@ -82,7 +82,7 @@ def test_page(
         stand_before(profile, stop, issuer)
         found = faults(page, profile.watch, issuer, stop.heading)
         size, requests = weigh(profile.watch)
-        if stop.step is None:
+        if stop.step is None and scripts:
             weights[name] = f"{size:6} bytes {requests:2} requests"
             found += [f"{size} bytes"] * (size > MOST_BYTES) + [f"{requests} requests"] * (requests > MOST_REQUESTS)
         for look in looks:
