@@ -37,7 +37,7 @@ bench: $(VENV)/.dev ## Measure requests per second and storage per session
 	$(BIN)/python -m tests.bench
 
 screenshot: $(VENV)/.dev ## Take README's picture of the sessions page again
-	$(BIN)/python -m tests.screenshot
+	$(BIN)/python -m tests.journeys.screenshot
 
 venv: $(VENV)/.dev ## Make .venv with everything for development
 
