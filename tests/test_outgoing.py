@@ -1,0 +1,116 @@
+"""Fetching what somebody else's URL names: guarded against our own network (security.md J; CVE-2020-10770)."""
+
+from __future__ import annotations
+
+import http.server
+import socket
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from idp.outgoing import MAX_BYTES, FetchRefused, Outgoing
+
+GUARDED, OPEN = Outgoing(allow_private=False), Outgoing(allow_private=True)
+
+
+@pytest.fixture
+def connected(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """Every connection that was tried."""
+    tried: list[Any] = []
+
+    def connect(_self: socket.socket, address: Any) -> None:
+        tried.append(address)
+        raise ConnectionRefusedError
+
+    monkeypatch.setattr(socket.socket, "connect", connect)
+    return tried
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["https://127.0.0.1/", "https://127.1/", "https://2130706433/", "https://0x7f000001/", "https://0/",
+     "https://0.0.0.0/", "https://localhost/", "https://[::1]/", "https://[::]/", "https://[::ffff:127.0.0.1]/",
+     "https://[::ffff:7f00:1]/", "https://10.0.0.1/", "https://172.16.0.1/", "https://192.168.0.1/",
+     "https://169.254.169.254/latest/meta-data/", "https://[fe80::1]/", "https://[fc00::1]/", "https://100.64.0.1/",
+     "https://224.0.0.1/", "https://255.255.255.255/", "https://[2002:7f00:1::]/", "https://[64:ff9b::7f00:1]/",
+     "http://93.184.215.14/", "ftp://93.184.215.14/", "file:///etc/passwd", "gopher://x/", "data:,x", "//x/", "",
+     "https://", "https://user@93.184.215.14/", "https://93.184.215.14@127.0.0.1/", "https://[::1", "https://x:99999/"],
+)  # fmt: skip
+def test_nothing_private_is_connected_to(url: str, connected: list[Any]) -> None:
+    with pytest.raises(FetchRefused):
+        GUARDED.json_object(url)
+    assert connected == []
+
+
+def answers(monkeypatch: pytest.MonkeyPatch, *addresses: str) -> None:
+    def resolve(_host: str, port: int, **_: Any) -> list[Any]:
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in addresses]
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+
+
+def test_every_address_of_a_name_must_be_public(monkeypatch: pytest.MonkeyPatch, connected: list[Any]) -> None:
+    answers(monkeypatch, "93.184.215.14", "127.0.0.1")
+    with pytest.raises(FetchRefused):
+        GUARDED.json_object("https://rebinding.example/jwks")
+    assert connected == []
+
+
+def test_the_connection_goes_to_the_address_that_was_checked(
+    monkeypatch: pytest.MonkeyPatch, connected: list[Any]
+) -> None:
+    """DNS rebinding: the name is looked up once."""
+    asked: list[str] = []
+
+    def resolve(host: str, port: int, *_: Any, **__: Any) -> list[Any]:
+        asked.append(host)
+        address = "93.184.215.14" if host == "rebinding.example" and len(asked) == 1 else host
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    with pytest.raises(FetchRefused):
+        GUARDED.json_object("https://rebinding.example/jwks")
+    assert asked.count("rebinding.example") == 1
+    assert connected == [("93.184.215.14", 443)]
+
+
+# ── what comes back ───────────────────────────────────────────────────────────────────────────────
+
+
+class Answers(http.server.BaseHTTPRequestHandler):
+    """Answers by path."""
+
+    def do_GET(self) -> None:
+        bodies = {"/ok": b'{"keys":[]}', "/list": b"[]", "/junk": b"{", "/deep": b"[" * 60000,
+                  "/long": b'{"x":"' + b"x" * MAX_BYTES + b'"}', "/other": b'{"no":1}'}  # fmt: skip
+        self.send_response(302 if self.path == "/away" else 500 if self.path == "/broken" else 200)
+        if self.path == "/away":
+            self.send_header("Location", "/ok")
+        body = bodies.get(self.path, b"{}")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Quiet."""
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answers) as running:
+        threading.Thread(target=running.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{running.server_address[1]}"
+        running.shutdown()
+
+
+def test_with_the_operators_switch_private_addresses_are_fetched(server: str) -> None:
+    """interop.md 21."""
+    assert OPEN.json_object(server + "/ok") == {"keys": []}
+
+
+@pytest.mark.parametrize("path", ["/list", "/junk", "/deep", "/long", "/away", "/broken"])
+def test_what_is_no_small_json_object_is_refused(server: str, path: str) -> None:
+    with pytest.raises(FetchRefused):
+        OPEN.json_object(server + path)

@@ -1,0 +1,127 @@
+"""Settings: every mistake at once, at start, and what follows from right ones."""
+
+from __future__ import annotations
+
+import base64
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import SecretStr, ValidationError
+
+from idp.errors import ConfigurationError
+from idp.settings import Settings, load
+
+KEY = SecretStr(base64.urlsafe_b64encode(b"\x01" * 32).decode())
+
+
+def loaded(**changes: Any) -> Settings:
+    return load(**{"issuer": "https://id.example", "master_key": KEY} | changes)
+
+
+def problems(**changes: Any) -> list[str]:
+    with pytest.raises(ConfigurationError) as caught:
+        loaded(**changes)
+    return caught.value.problems
+
+
+@pytest.fixture(autouse=True)
+def _nothing_from_outside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.spec("RFC 8414", "2")
+@pytest.mark.parametrize(
+    "issuer",
+    ["", "id.example", "ftp://id.example", "https://", "http://id.example", "http://192.0.2.1", "https://id.example/",
+     "https://id.example/?x", "https://id.example/#x", "https://user@id.example", "https://id.example:port",
+     "http://127.0.0.1.evil.example", "https://[::1"],
+)  # fmt: skip
+def test_an_issuer_that_cannot_be(issuer: str) -> None:
+    assert any(problem.startswith("IDP_ISSUER") for problem in problems(issuer=issuer))
+
+
+@pytest.mark.parametrize(
+    ("issuer", "secure", "host", "prefix"),
+    [
+        ("https://id.example", True, "id.example", ""),
+        ("https://id.example:8443/tenant/a", True, "id.example:8443", "/tenant/a"),
+        ("http://localhost:8000", False, "localhost:8000", ""),
+        ("http://idp.localhost:8000", False, "idp.localhost:8000", ""),
+        ("http://127.0.0.1", False, "127.0.0.1", ""),
+        ("http://[::1]:80", False, "[::1]:80", ""),
+    ],
+)
+def test_what_follows_from_an_issuer(issuer: str, secure: bool, host: str, prefix: str) -> None:
+    settings = loaded(issuer=issuer)
+    assert (settings.secure, settings.host, settings.path_prefix) == (secure, host, prefix)
+    assert settings.url("/token") == issuer + "/token"
+
+
+def test_a_missing_master_key_is_a_clear_refusal_in_production() -> None:
+    """design.md 4.4: a key that a production machine invents is one that nobody has backed up."""
+    found = problems(master_key=None)
+    assert len(found) == 1
+    assert "IDP_MASTER_KEY" in found[0]
+    assert "idp key master" in found[0]
+
+
+@pytest.mark.parametrize("key", ["short", "!" * 43, "", base64.urlsafe_b64encode(b"x" * 31).decode()])
+def test_a_master_key_that_is_none(key: str) -> None:
+    with pytest.raises((ConfigurationError, ValueError)):
+        loaded(master_key=SecretStr(key))
+
+
+def test_on_loopback_a_key_is_made_once_for_the_owner_alone(tmp_path: Path) -> None:
+    settings = load(issuer="http://localhost:8000", master_key=None, data_dir=tmp_path / "data")
+    path = tmp_path / "data" / "master.key"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    again = load(issuer="http://localhost:8000", master_key=None, data_dir=tmp_path / "data")
+    assert settings.master_keys().current.key_id == again.master_keys().current.key_id
+
+
+def test_a_key_file_and_older_keys(tmp_path: Path) -> None:
+    path = tmp_path / "key"
+    older = base64.urlsafe_b64encode(b"\x02" * 32).decode().rstrip("=")
+    path.write_text(f"{KEY.get_secret_value()},{older}\n")
+    keys = loaded(master_key=None, master_key_file=path).master_keys()
+    assert keys.current.secret == b"\x01" * 32
+    assert problems(master_key=None, master_key_file=tmp_path / "absent")
+
+
+def test_all_mistakes_are_told_together() -> None:
+    found = problems(
+        issuer="http://id.example", client_registration="token", trusted_proxies="nowhere", database_url="mysql://x",
+        refresh_idle_life=3600, refresh_absolute_life=60,
+    )  # fmt: skip
+    for name in ("ISSUER", "CLIENT_REGISTRATION", "TRUSTED_PROXIES", "DATABASE_URL", "REFRESH_IDLE_LIFE"):
+        assert any(f"IDP_{name}" in problem for problem in found), name
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("code_life", 61), ("access_token_life", 3601), ("refresh_grace", -1), ("pkce_required", "none"),
+     ("client_registration", "maybe"), ("log_level", "loud")],
+)  # fmt: skip
+def test_a_value_outside_its_bounds_is_named(name: str, value: object) -> None:
+    assert any(f"IDP_{name.upper()}" in problem for problem in problems(**{name: value}))
+
+
+def test_settings_come_from_the_environment_and_cannot_change(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IDP_ISSUER", "https://sso.example")
+    monkeypatch.setenv("IDP_MASTER_KEY", KEY.get_secret_value())
+    monkeypatch.setenv("IDP_TRUSTED_PROXIES", "10.0.0.1, 2001:db8::/32")
+    settings = load()
+    assert settings.issuer == "https://sso.example"
+    assert [str(network) for network in settings.proxy_networks()] == ["10.0.0.1/32", "2001:db8::/32"]
+    with pytest.raises(ValidationError):
+        settings.issuer = "x"  # type: ignore[misc]
+
+
+@pytest.mark.promise("P7")
+def test_secrets_are_never_shown() -> None:
+    settings = loaded(smtp_url=SecretStr("smtp://u:hunter2@mail"), client_registration_token=SecretStr("hunter2"))
+    for text in (repr(settings), str(settings), settings.model_dump_json()):
+        assert "hunter2" not in text
+        assert KEY.get_secret_value() not in text
