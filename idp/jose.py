@@ -37,6 +37,7 @@ MAX_TOKEN = 8192
 _COMPACT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 _THUMBPRINT_MEMBERS = {"RSA": ("e", "kty", "n"), "EC": ("crv", "kty", "x", "y"), "OKP": ("crv", "kty", "x")}
 _KTY_OF_ALG = {"RS256": "RSA", "PS256": "RSA", "ES256": "EC", "EdDSA": "OKP"}
+_CRV_OF_ALG = {"ES256": "P-256", "EdDSA": "Ed25519"}
 _ALGORITHMS = get_default_algorithms()
 
 
@@ -168,7 +169,11 @@ def thumbprint(jwk: Mapping[str, Any]) -> str:
 
 
 def verify_key(jwk: Mapping[str, Any], alg: str) -> VerifyKey | None:
-    """A public key from a JWK, for one algorithm; None if the JWK is not for it."""
+    """A public key from a JWK, for one algorithm; None if the JWK is not for it (RFC 7518 3.4, RFC 8037 3.1)."""
+    return _loaded(jwk, alg) if jwk.get("crv") == _CRV_OF_ALG.get(alg, jwk.get("crv")) else None
+
+
+def _loaded(jwk: Mapping[str, Any], alg: str) -> VerifyKey | None:
     if jwk.get("kty") != _KTY_OF_ALG.get(alg) or jwk.get("alg", alg) != alg or jwk.get("use", "sig") != "sig":
         return None
     members = tuple((name, jwk.get(name)) for name in _THUMBPRINT_MEMBERS[str(jwk["kty"])])
@@ -188,7 +193,7 @@ def _parse_public(alg: str, members: tuple[tuple[str, str], ...]) -> PublicKey |
 
 def key_strong_enough(jwk: Mapping[str, Any]) -> bool:
     """RSA of at least 2048 bits; the curves we accept are strong by themselves."""
-    found = next((key for alg in ASYMMETRIC if (key := verify_key({**jwk, "alg": alg}, alg))), None)
+    found = next((key for alg in ASYMMETRIC if (key := _loaded({**jwk, "alg": alg}, alg))), None)
     if found is None:
         return False
     return not isinstance(found.key, rsa.RSAPublicKey) or found.key.key_size >= 2048
