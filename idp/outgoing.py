@@ -21,6 +21,8 @@ import urllib3
 MAX_BYTES = 64 * 1024
 TIMEOUT_SECONDS = 3.0
 
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+
 log = structlog.get_logger(__name__)
 
 
@@ -104,5 +106,14 @@ class Outgoing:
 
 def _public(address: str) -> bool:
     parsed = ipaddress.ip_address(address.partition("%")[0])
-    mapped = getattr(parsed, "ipv4_mapped", None) or getattr(parsed, "sixtofour", None)
-    return parsed.is_global and not parsed.is_multicast and (mapped is None or mapped.is_global)
+    inner = _embedded(parsed)
+    return parsed.is_global and not parsed.is_multicast and (inner is None or inner.is_global)
+
+
+def _embedded(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
+    """The IPv4 address that an IPv6 one leads to: mapped, 6to4, or through NAT64 (RFC 6052 section 2.1)."""
+    if isinstance(address, ipaddress.IPv4Address):
+        return None
+    if address in _NAT64:
+        return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    return address.ipv4_mapped or address.sixtofour
