@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import subprocess
 import sys
 import tempfile
 import time
@@ -17,7 +18,7 @@ from idp.cli.serve import cores
 from tests.postgres import available
 
 from . import machine
-from .children import BenchFailed, bare_route, provider
+from .children import BenchFailed, Server, bare_route, provider
 from .databases import POSTGRESQL, SQLITE, database, opened
 from .generators import wrk_installed
 from .report import Report
@@ -25,7 +26,7 @@ from .scenario import Plan, Target, refresh_a_thousand_times, rows
 from .seed import seed
 
 _MOST_SECONDS = 30
-_STOPPED = (BenchFailed, ConnectionError, TimeoutError, ValueError)
+_STOPPED = (BenchFailed, ConnectionError, TimeoutError, ValueError, subprocess.SubprocessError)
 
 
 def main() -> int:
@@ -73,23 +74,23 @@ def _setting(options: argparse.Namespace, plan: Plan, folder: Path) -> dict[str,
 
 
 def _run(options: argparse.Namespace, plan: Plan, folder: Path, report: Report) -> None:
-    with bare_route(folder, options.workers, options.threads) as bare_port:
+    with bare_route(folder, options.workers, options.threads) as bare:
         for kind in options.database or (SQLITE, POSTGRESQL):
             if kind == POSTGRESQL and not available():
                 report.missing.append("PostgreSQL, which is not installed")
                 continue
             (folder / kind).mkdir()
-            _measure(kind, options, plan, folder / kind, bare_port, report)
+            _measure(kind, options, plan, folder / kind, bare, report)
 
 
 def _measure(
-    kind: str, options: argparse.Namespace, plan: Plan, folder: Path, bare_port: int, report: Report
+    kind: str, options: argparse.Namespace, plan: Plan, folder: Path, bare: Server, report: Report
 ) -> None:  # fmt: skip
     _say(f"{kind}: a database with {plan.codes} sessions")
     with database(kind, folder) as url, opened(url) as engine:
         scene = seed(engine, plan.codes)
-        with provider(folder, url, options.workers, options.threads) as port:
-            target = Target(kind, port, bare_port, engine, scene, plan)
+        with provider(folder, url, options.workers, options.threads) as server:
+            target = Target(kind, server, bare, engine, scene, plan)
             _say(f"{kind}: storage")
             report.storage[kind] = refresh_a_thousand_times(target)
             for row in rows(target):

@@ -8,8 +8,9 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from tests.packaging.serving import clean_environment, free_port
@@ -21,50 +22,71 @@ _STOP_SECONDS = 20
 _STARTED = "Started worker-"  # what Granian says of each
 
 
+@dataclass(frozen=True)
+class Server:
+    """A running server: its main process leads a process group of its own, in which its workers are."""
+
+    port: int
+    group: int
+
+    def cpu_seconds(self) -> float | None:
+        """What all its processes have used so far; None where there is no /proc to ask."""
+        ticks = [_ticks(path, self.group) for path in Path("/proc").glob("[0-9]*/stat")]
+        return sum(ticks) / os.sysconf("SC_CLK_TCK") if any(ticks) else None
+
+
+def _ticks(path: Path, group: int) -> int:
+    """proc(5): after the name in parentheses stand state, ppid, pgrp, and as 12th and 13th utime and stime."""
+    try:
+        fields = path.read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0  # it has just ended
+    return int(fields[11]) + int(fields[12]) if int(fields[2]) == group else 0
+
+
 class BenchFailed(Exception):
     """The figures would mean nothing."""
 
 
 @contextmanager
-def provider(folder: Path, database_url: str, workers: int, threads: int) -> Iterator[int]:
-    """``idp serve`` as anybody runs it; its port. Housekeeping is off: it would move what is measured."""
+def provider(folder: Path, database_url: str, workers: int, threads: int) -> Iterator[Server]:
+    """``idp serve`` as anybody runs it. Housekeeping is off: it would move what is measured."""
     port = free_port()
     settings = {
         "IDP_ISSUER": f"http://127.0.0.1:{port}", "IDP_DATA_DIR": str(folder), "IDP_DATABASE_URL": database_url,
         "IDP_HOUSEKEEPING": "false",
     }  # fmt: skip
     command = ["-m", "idp", "serve", "--port", str(port), "--workers", str(workers), "--threads", str(threads)]
-    with _running(command, folder / "serve.log", settings) as wait:
-        wait(f"http://127.0.0.1:{port}/readyz", workers)
-        yield port
+    with _running(command, folder / "serve.log", settings) as process:
+        _wait(process, folder / "serve.log", f"http://127.0.0.1:{port}/readyz", workers)
+        yield Server(port, process.pid)
 
 
 @contextmanager
-def bare_route(folder: Path, workers: int, threads: int) -> Iterator[int]:
-    """The bare Flask route; its port."""
+def bare_route(folder: Path, workers: int, threads: int) -> Iterator[Server]:
+    """The bare Flask route."""
     port = free_port()
     command = ["-m", "tests.bench.serve_bare", str(port), str(workers), str(threads)]
-    with _running(command, folder / "bare.log", {}) as wait:
-        wait(f"http://127.0.0.1:{port}{BARE_PATH}", workers)
-        yield port
+    with _running(command, folder / "bare.log", {}) as process:
+        _wait(process, folder / "bare.log", f"http://127.0.0.1:{port}{BARE_PATH}", workers)
+        yield Server(port, process.pid)
 
 
 @contextmanager
-def _running(arguments: Sequence[str], log: Path, settings: Mapping[str, str]) -> Iterator[Callable[[str, int], None]]:
-    """Yields a function that waits until it answers and every worker has started."""
+def _running(arguments: Sequence[str], log: Path, settings: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
     with log.open("wb") as out:
         process = subprocess.Popen(
             [sys.executable, *arguments], cwd=ROOT, env=clean_environment(**settings), stdout=out, stderr=out,
             start_new_session=True,
         )  # fmt: skip
     try:
-        yield lambda url, workers: _wait(process, log, url, workers)
+        yield process
     finally:
         _stop(process)
 
 
 def _wait(process: subprocess.Popen[bytes], log: Path, url: str, workers: int) -> None:
-    """A worker that is still importing would take its core away from what is measured."""
+    """Until it answers and every worker has started: one that still imports takes a core from what is measured."""
     end = time.monotonic() + _START_SECONDS
     while time.monotonic() < end and process.poll() is None:
         if log.read_text().count(_STARTED) >= workers and _answers(url):

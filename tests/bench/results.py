@@ -18,6 +18,12 @@ class Measured:
     failures: int
     latencies: Mapping[int, int] = field(repr=False)
     sample: str = ""
+    cpu_seconds: float | None = None
+
+    @property
+    def cpu_ms(self) -> float | None:
+        """Processor time of the server for one request; other work on the machine disturbs it least."""
+        return None if self.cpu_seconds is None or not self.requests else self.cpu_seconds * 1000 / self.requests
 
     @property
     def rate(self) -> float:
@@ -76,14 +82,19 @@ class Row:
             "p99_ms": round(self.measured.percentile_ms(0.99), 3), "bare_rps": round(self.bare.rate, 1),
             "bare_p50_ms": round(self.bare.percentile_ms(0.5), 3),
             "bare_p99_ms": round(self.bare.percentile_ms(0.99), 3),
-            "times_bare": round(self.ratio, 2),
+            "times_bare": round(self.ratio, 2), "cpu_ms": _rounded(self.measured.cpu_ms),
+            "bare_cpu_ms": _rounded(self.bare.cpu_ms),
         }  # fmt: skip
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 3)
 
 
 _COLUMNS = (
     ("endpoint", "endpoint"), ("database", "database"), ("generator", "by"), ("rps", "req/s"), ("p50_ms", "p50 ms"),
     ("p99_ms", "p99 ms"), ("bare_rps", "bare req/s"), ("bare_p50_ms", "bare p50"), ("bare_p99_ms", "bare p99"),
-    ("times_bare", "bare ÷ this"),
+    ("times_bare", "bare ÷ this"), ("cpu_ms", "CPU ms"), ("bare_cpu_ms", "bare CPU ms"),
 )  # fmt: skip
 
 
@@ -94,7 +105,9 @@ def table(rows: Sequence[Row]) -> str:
 
 
 def _cell(value: object) -> str:
-    return f"{value:.1f}" if isinstance(value, float) else str(value)
+    if value is None:
+        return "–"
+    return f"{value:.{1 if value >= 1 else 2}f}" if isinstance(value, float) else str(value)
 
 
 def aligned(lines: Sequence[Sequence[str]]) -> str:

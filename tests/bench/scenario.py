@@ -6,15 +6,15 @@ import base64
 import http.client
 import json
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Engine
 
 from . import generators, storage
-from .children import BARE_PATH, BenchFailed
+from .children import BARE_PATH, BenchFailed, Server
 from .requests import Chains, Each, Request, Same, Workload, get, post, refresh
 from .results import Measured, Row
 from .seed import API_SCOPE, Scene
@@ -44,11 +44,16 @@ class Target:
     """A provider and the bare route beside it, over a seeded database."""
 
     database: str
-    port: int
-    bare_port: int
+    server: Server
+    bare: Server
     engine: Engine
     scene: Scene
     plan: Plan
+
+    @property
+    def port(self) -> int:
+        """Where the provider listens."""
+        return self.server.port
 
 
 def refresh_a_thousand_times(target: Target) -> tuple[storage.Storage, storage.Storage]:
@@ -87,9 +92,18 @@ def _repeated(target: Target, name: str, request: Request, expected: str) -> Row
     _warm_up(target, Same(request, target.port))
     if not plan.use_wrk:
         return _row(target, name, request, Same(request, target.port))
-    beside = generators.by_wrk(request.to(BARE_PATH), target.bare_port, plan.connections, plan.seconds)
-    measured = generators.by_wrk(request, target.port, plan.connections, plan.seconds)
+    like = request.to(BARE_PATH)
+    beside = _timed(target.bare, lambda port: generators.by_wrk(like, port, plan.connections, plan.seconds))
+    measured = _timed(target.server, lambda port: generators.by_wrk(request, port, plan.connections, plan.seconds))
     return Row(name, target.database, "wrk", _checked(measured, name), _checked(beside, "bare route"))
+
+
+def _timed(server: Server, load: Callable[[int], Measured]) -> Measured:
+    """With the processor time that the server's processes have used."""
+    before = server.cpu_seconds()
+    measured = load(server.port)
+    after = server.cpu_seconds()
+    return measured if before is None or after is None else replace(measured, cpu_seconds=after - before)
 
 
 def _try(target: Target, request: Request, expected: str) -> str:
@@ -129,9 +143,9 @@ def _refresh(target: Target) -> Row:
 
 def _row(target: Target, name: str, like: Request, workload: Workload) -> Row:
     plan = target.plan
-    same = Same(like.to(BARE_PATH), target.bare_port)
-    beside = generators.by_sockets(same, target.bare_port, plan.connections, plan.seconds)
-    measured = generators.by_sockets(workload, target.port, plan.connections, plan.seconds)
+    same = Same(like.to(BARE_PATH), target.bare.port)
+    beside = _timed(target.bare, lambda port: generators.by_sockets(same, port, plan.connections, plan.seconds))
+    measured = _timed(target.server, lambda port: generators.by_sockets(workload, port, plan.connections, plan.seconds))
     return Row(name, target.database, "python", _checked(measured, name), _checked(beside, "bare route"))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -11,6 +12,7 @@ from urllib.parse import parse_qs
 
 import pytest
 
+from tests.bench.children import Server
 from tests.bench.generators import by_sockets, split_answer
 from tests.bench.requests import Chains, Each, Same, get, post
 
@@ -81,3 +83,9 @@ def test_an_answer_is_whole_when_its_body_is() -> None:
     assert split_answer(head + b"\r\nbody") == (200, b"body")
     with pytest.raises(ValueError, match="Content-Length"):
         split_answer(b"HTTP/1.1 200 OK\r\n\r\n")
+
+
+def test_processor_time_is_that_of_the_process_group() -> None:
+    own = Server(0, os.getpgrp()).cpu_seconds()
+    assert own is None or own > 0
+    assert Server(0, 2**30).cpu_seconds() is None

@@ -49,11 +49,25 @@ def test_wrk_that_wrote_nothing_is_no_result() -> None:
 
 
 def test_a_row_stands_beside_its_bare_route() -> None:
-    row = Row("JWKS", "sqlite", "wrk", Measured(2.0, 500, 0, {4000: 500}), Measured(2.0, 2000, 0, {900: 2000}))
+    row = Row("JWKS", "sqlite", "wrk", Measured(2.0, 500, 0, {4000: 500}), Measured(2.0, 2000, 0, {900: 2000}, "", 0.2))
     assert row.plain() | {"rps": 250.0, "bare_rps": 1000.0, "times_bare": 4.0, "p50_ms": 4.0} == row.plain()
     title, rule, line = table([row]).splitlines()
     assert len(title) == len(rule) == len(line)
-    assert line.split() == ["JWKS", "sqlite", "wrk", "250.0", "4.0", "4.0", "1000.0", "0.9", "0.9", "4.0"]
+    assert row.plain()["cpu_ms"] is None
+    assert line.split() == [
+        "JWKS",
+        "sqlite",
+        "wrk",
+        "250.0",
+        "4.0",
+        "4.0",
+        "1000.0",
+        "0.90",
+        "0.90",
+        "4.0",
+        "–",
+        "0.10",
+    ]
 
 
 def test_the_report_of_nothing_can_be_written() -> None:
