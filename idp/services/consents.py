@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -13,7 +13,7 @@ from ..domain.device import Device, Origin
 from ..domain.event import SecurityEvent
 from ..domain.interaction import Interaction
 from ..domain.ports import Stores
-from ..domain.scope import OPENID
+from ..domain.scope import OPENID, Scope
 from ..domain.session import ClientOfUser, ClientSession, Ended, EndReason, Session
 from ..domain.user import User
 from ..errors import NotFound
@@ -61,14 +61,7 @@ class Consents:
 
     def describe(self, scopes: Sequence[str], user: User) -> tuple[Sentence, ...]:
         """The sentences of these scopes, in order; a scope that has none any more is left out."""
-        own = self._stores.resources.scopes([scope for scope in scopes if scope not in STANDARD_SENTENCES])
-        sentences = []
-        for scope in scopes:
-            text = STANDARD_SENTENCES.get(scope) or (own[scope].sentence if scope in own else None)
-            if text is not None:
-                values = {"email": user.email} if scope == "email" else {}
-                sentences.append(Sentence(scope=scope, text=text, values=values, fixed=scope == OPENID))
-        return tuple(sentences)
+        return _sentences(scopes, user, self._own_scopes(scopes))
 
     def allow(self, interaction: Interaction, session: Session) -> None:
         """The person pressed Allow. In the caller's transaction."""
@@ -84,7 +77,9 @@ class Consents:
         names = {*consents, *(item.client_id for item in held)}
         devices = {device.id: device for device in self._stores.devices.of_user(user.id)}
         clients = self._stores.clients.some(sorted(names)).values()
-        views = [self._view(client, user, consents.get(client.client_id), held, devices) for client in clients]
+        wanted = {scope for consent in consents.values() for scope in consent.scopes}
+        own = self._own_scopes(wanted | {scope for item in held for scope in item.scope})
+        views = [self._view(client, user, consents.get(client.client_id), held, devices, own) for client in clients]
         return tuple(sorted(views, key=lambda view: -(view.last_used.timestamp() if view.last_used else 0)))
 
     def app(self, user: User, client_id: str) -> AppView:
@@ -107,7 +102,7 @@ class Consents:
 
     def _view(
         self, client: Client, user: User, consent: Consent | None, held: Sequence[ClientSession],
-        devices: Mapping[UUID, Device],
+        devices: Mapping[UUID, Device], own: Mapping[str, Scope],
     ) -> AppView:  # fmt: skip
         uses = [item for item in held if item.client_id == client.client_id]
         scopes = consent.scopes if consent else tuple(dict.fromkeys(s for item in uses for s in item.scope))
@@ -120,8 +115,12 @@ class Consents:
             devices=tuple(
                 {item.device_id: devices[item.device_id] for item in uses if item.device_id in devices}.values()
             ),
-            sentences=self.describe(scopes, user),
+            sentences=_sentences(scopes, user, own),
         )
+
+    def _own_scopes(self, scopes: Iterable[str]) -> Mapping[str, Scope]:
+        """Those of our APIs, in one query."""
+        return self._stores.resources.scopes(sorted(scope for scope in scopes if scope not in STANDARD_SENTENCES))
 
     def _record(self, kind: str, user_id: UUID, client_id: str, origin: Origin, **details: object) -> None:
         self._stores.events.append(
@@ -131,3 +130,13 @@ class Consents:
                 details=details,
             )
         )  # fmt: skip
+
+
+def _sentences(scopes: Sequence[str], user: User, own: Mapping[str, Scope]) -> tuple[Sentence, ...]:
+    sentences = []
+    for scope in scopes:
+        text = STANDARD_SENTENCES.get(scope) or (own[scope].sentence if scope in own else None)
+        if text is not None:
+            values = {"email": user.email} if scope == "email" else {}
+            sentences.append(Sentence(scope=scope, text=text, values=values, fixed=scope == OPENID))
+    return tuple(sentences)

@@ -14,6 +14,7 @@ from tests.demo_stack import running_demo
 
 from .browsers import CHROMIUM, Profile, chromium
 from .database import release_brakes
+from .gallery import Gallery, furnish
 from .people import Person, new_person
 
 HERE = Path(__file__).parent
@@ -43,6 +44,12 @@ def browser() -> Iterator[Browser]:
     """Not for the whole run: other tests start a browser of their own in this process."""
     with chromium() as running:
         yield running
+
+
+@pytest.fixture(scope="package")
+def gallery(places: Places) -> Gallery:
+    """Every page to stand before; looking changes nothing."""
+    return furnish(places)
 
 
 @pytest.fixture(autouse=True)

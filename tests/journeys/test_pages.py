@@ -13,10 +13,8 @@ from itertools import product
 import pytest
 from playwright.sync_api import Browser
 
-from idp.demo.places import Places
-
 from .browsers import FULL, OUTPUT, Profile, Watch
-from .gallery import PAGES, Gallery, Stop, furnish
+from .gallery import PAGES, Gallery, Stop
 from .looking import MOST_BYTES, MOST_REQUESTS, Look, faults, ill_fitting, inaccessible
 
 THEMES, WIDTHS = ("light", "dark", "forced"), (320, 1280)
@@ -29,12 +27,6 @@ WALKS = (
         (False, (Look("dark", 1280), Look("forced", 320), Look("light", 320))),
     )
 )
-
-
-@pytest.fixture(scope="module")
-def gallery(places: Places) -> Gallery:
-    """Furnished once; looking changes nothing."""
-    return furnish(places)
 
 
 @pytest.fixture(scope="module")

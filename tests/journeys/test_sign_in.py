@@ -85,9 +85,7 @@ def test_a_password_can_be_looked_at_and_leaves_hidden(places: Places, person: P
     expect(field).to_have_attribute("type", "password")
 
 
-def test_back_after_a_refused_password_sends_nothing_again(
-    places: Places, person: Person, profile: NewProfile
-) -> None:
+def test_back_after_a_refused_password_sends_nothing_again(places: Places, person: Person, profile: NewProfile) -> None:
     """A form answered with 422 must not stay in the history as a page made by a POST."""
     ours = profile()
     page = ours.page
