@@ -1,0 +1,160 @@
+"""UserInfo: whose token, where it stands, and what is told (OpenID Connect Core 5.3, RFC 6750; security.md D)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from werkzeug.test import TestResponse
+
+from ..provider import API, App, Browser, Provider, answered, refused
+
+
+@pytest.fixture(scope="module")
+def app(provider: Provider) -> App:
+    return provider.register()
+
+
+@pytest.fixture(scope="module")
+def ada(provider: Provider) -> Browser:
+    return provider.sign_in()
+
+
+@pytest.fixture(scope="module")
+def token(provider: Provider, app: App, ada: Browser) -> str:
+    return str(provider.tokens(app, ada, scope="openid profile email")["access_token"])
+
+
+def challenged(response: TestResponse, status: int = 401, error: str = "invalid_token") -> None:
+    """RFC 6750 section 3."""
+    refused(response, status, error)
+    challenge = response.headers["WWW-Authenticate"]
+    assert challenge.startswith('Bearer realm="idp"')
+    assert f'error="{error}"' in challenge
+
+
+@pytest.mark.spec("OpenID Connect Core 1.0", "5.3.1")
+@pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
+def test_the_header_by_get_and_by_post(provider: Provider, token: str, ada: Browser, scheme: str) -> None:
+    assert ada.user
+    for method in ("GET", "POST"):
+        headers = {"Authorization": f"{scheme} {token}", "Accept": "application/jwt, application/json"}
+        response = provider.http.open("/userinfo", base_url=provider.base, method=method, headers=headers)
+        found = answered(response)
+        assert response.mimetype == "application/json"
+        assert found["sub"] == str(ada.user.id)
+        assert found["email"] == "ada@example.com"
+        assert found["email_verified"] is True
+        assert found["name"] == "Ada Lovelace"
+        assert "phone_number" not in found
+        assert "address" not in found
+
+
+@pytest.mark.spec("RFC 6750", "2.2")
+def test_the_body_of_a_post(provider: Provider, token: str) -> None:
+    assert answered(provider.post("/userinfo", {"access_token": token}))["sub"]
+
+
+@pytest.mark.spec("RFC 6750", "3")
+def test_without_a_token_there_is_a_challenge_without_an_error(provider: Provider, ada: Browser) -> None:
+    for response in (provider.get("/userinfo"), provider.visit(ada, "/userinfo")):  # no cookie is read here
+        assert response.status_code == 401
+        assert response.headers["WWW-Authenticate"] == 'Bearer realm="idp"'
+
+
+@pytest.mark.spec("RFC 6750", "2.3")
+def test_never_in_the_query(provider: Provider, token: str) -> None:
+    challenged(provider.get(f"/userinfo?access_token={token}"), 400, "invalid_request")
+    header = {"Authorization": f"Bearer {token}"}
+    challenged(provider.get(f"/userinfo?access_token={token}", **header), 400, "invalid_request")
+
+
+@pytest.mark.spec("RFC 6750", "2")
+def test_never_twice(provider: Provider, token: str) -> None:
+    both = provider.post("/userinfo", {"access_token": token}, headers={"Authorization": f"Bearer {token}"})
+    challenged(both, 400, "invalid_request")
+    refused(provider.post("/userinfo", {"access_token": [token, token]}), 400, "invalid_request")
+
+
+@pytest.mark.promise("P8")
+@pytest.mark.parametrize(
+    ("header", "status", "error"),
+    [("Bearer", 401, "invalid_token"), ("Bearer ", 401, "invalid_token"), ("Bearer a b", 401, "invalid_token"),
+     ("Bearer é", 401, "invalid_token"), ("Bearer " + "x" * 9000, 401, "invalid_token"),
+     ("Bearer x.y.z", 401, "invalid_token"), ("Bearer rt_" + "A" * 75, 401, "invalid_token"),
+     ("Basic YTpi", 400, "invalid_request"), ("DPoP x", 400, "invalid_request"), ("x", 400, "invalid_request")],
+)  # fmt: skip
+def test_what_is_no_token(provider: Provider, header: str, status: int, error: str) -> None:
+    """CVE-2026-9803: a malformed Bearer was a 500."""
+    with provider.nothing_changes():
+        challenged(provider.get("/userinfo", Authorization=header), status, error)
+
+
+def test_other_tokens_of_ours_are_none(provider: Provider, app: App, ada: Browser) -> None:
+    tokens = provider.tokens(app, ada)
+    for name in ("id_token", "refresh_token"):
+        challenged(provider.userinfo(tokens[name]))
+
+
+@pytest.mark.spec("RFC 6750", "3.1")
+def test_a_token_without_openid_is_not_enough(provider: Provider, app: App, ada: Browser) -> None:
+    response = provider.userinfo(provider.tokens(app, ada, scope="email")["access_token"])
+    challenged(response, 403, "insufficient_scope")
+    assert 'scope="openid"' in response.headers["WWW-Authenticate"]
+
+
+@pytest.mark.spec("ASVS", "10.3.1")
+def test_a_token_for_another_audience_is_refused(provider: Provider, ada: Browser) -> None:
+    provider.resource(API, photos_read="See your photos")
+    app = provider.register(trusted=True)
+    scope = "openid photos:read"
+    challenged(provider.userinfo(provider.tokens(app, ada, scope=scope, resource=API)["access_token"]))
+    assert provider.userinfo(provider.tokens(app, ada, scope=scope)["access_token"]).status_code == 200
+
+
+@pytest.mark.promise("P1")
+def test_a_token_of_an_ended_session_is_refused_though_it_has_not_expired(both: Provider) -> None:
+    app, ada = both.register(), both.sign_in()
+    token = both.tokens(app, ada)["access_token"]
+    assert both.userinfo(token).status_code == 200
+    both.revoke(app, token)
+    challenged(both.userinfo(token))
+
+
+def test_an_expired_token_is_refused(provider: Provider, app: App, ada: Browser) -> None:
+    token = provider.tokens(app, ada)["access_token"]
+    with provider.clock.later(901):
+        challenged(provider.userinfo(token))
+
+
+def test_a_change_of_the_person_shows_at_once(provider: Provider, app: App) -> None:
+    bob = provider.person("bob@example.com")
+    token = provider.tokens(app, provider.sign_in(bob), scope="openid profile email")["access_token"]
+    provider.stores.users.save(replace(bob, claims={"name": "Robert", "sub": "forged"}, email_verified=False))
+    found = provider.userinfo(token).json
+    assert (found["name"], found["email_verified"], found["sub"]) == ("Robert", False, str(bob.id))
+
+
+@pytest.mark.spec("OpenID Connect Core 1.0", "5.5")
+@pytest.mark.parametrize(
+    ("claims", "names"),
+    [
+        ('{"userinfo":{"email":null}}', {"email"}),
+        ('{"userinfo":{"email":{"essential":true},"name":null,"unknown":null,"sid":null}}', {"email", "name"}),
+        ('{"id_token":{"email":null}}', set()),
+        ('{"userinfo":{},"other":{"email":null}}', set()),
+    ],
+)
+def test_claims_asked_for_one_by_one(provider: Provider, app: App, ada: Browser, claims: str, names: set[str]) -> None:
+    tokens: dict[str, Any] = provider.tokens(app, ada, scope="openid", claims=claims)
+    assert set(provider.userinfo(tokens["access_token"]).json) == {"sub", *names}
+    later = answered(provider.refresh(app, tokens["refresh_token"]))
+    assert set(provider.userinfo(later["access_token"]).json) == {"sub", *names}
+
+
+@pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH"])
+def test_other_methods(provider: Provider, method: str) -> None:
+    response = provider.http.open("/userinfo", base_url=provider.base, method=method)
+    assert response.status_code == 405
+    assert response.json["error"] == "invalid_request"
