@@ -14,7 +14,7 @@ from urllib.parse import quote, urlencode, urlsplit, urlunsplit
 
 from flask import Response, make_response, render_template
 
-from ..errors import Conflict, IdpError, NotFound, ProtocolError, Throttled, Unavailable
+from ..errors import ConfigurationError, Conflict, IdpError, NotFound, ProtocolError, Throttled, Unavailable
 
 NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 
@@ -34,7 +34,9 @@ def empty_answer(status: int) -> Response:
 
 
 def error_for_programs(error: IdpError) -> Response:
-    """Every IdpError as a program hears it."""
+    """Every IdpError as a program hears it; a mistake of ours is none of the request's, so it is raised on."""
+    if isinstance(error, ConfigurationError):
+        raise error
     if isinstance(error, ProtocolError):
         return json_answer(error.body(), error.status, error.headers)
     if isinstance(error, Throttled):
