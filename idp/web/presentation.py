@@ -93,10 +93,10 @@ def day(at: datetime) -> str:
 
 
 def distance(delta: timedelta) -> str:
-    """As in "2 hours ago" or "in 3 minutes"; never finer than a minute (pages.md 36)."""
+    """As in "2 hours ago" or "in 3 minutes"; never finer than a minute (pages.md 36), nor rounded up much."""
     sign = -1 if delta < timedelta(0) else 1
     whole = max(timedelta(minutes=1), abs(delta)) * sign
-    return format_timedelta(whole, granularity="minute", threshold=1.2, add_direction=True, locale=current_locale())
+    return format_timedelta(whole, granularity="minute", threshold=2, add_direction=True, locale=current_locale())
 
 
 def waiting(seconds: int) -> str:

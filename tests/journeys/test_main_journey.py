@@ -6,6 +6,7 @@ import json
 import re
 import time
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -86,3 +87,24 @@ def test_the_second_sign_in_asks_nothing_again(places: Places, person: Person, p
     ours.context.clear_cookies(name="notebook")
     start_at_app(ours.page, places)
     at_app(ours.page, places, person)
+
+
+@pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no scripts"])
+def test_without_a_hint_the_person_is_asked(
+    places: Places, person: Person, profile: NewProfile, scripts: bool
+) -> None:  # fmt: skip
+    """A link alone signs nobody out; the answer leaves for the app through the hand-off page."""
+    ours = profile(java_script_enabled=scripts)
+    page, question = ours.page, "Do you want to sign out of idp?"
+    open_devices(page, places, person)
+    query = urlencode({"client_id": "demo-app", "post_logout_redirect_uri": places.signed_out, "state": "kept"})
+    page.goto(f"{places.issuer}/logout?{query}")
+    expect(page.get_by_role("heading", level=1)).to_have_text(question)
+    press(page, "Stay signed in")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Your account")
+    page.goto(f"{places.issuer}/logout?{query}")
+    ours.context.route(f"{places.app}/**", lambda route: route.fulfill(body="<title>the app</title>"))
+    press(page, "Sign out")
+    page.wait_for_url(f"{places.signed_out}?state=kept")
+    page.goto(f"{places.issuer}/account")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Sign in")

@@ -45,7 +45,8 @@ def test_devices(agent: str, title: str, kind: str) -> None:
 @pytest.mark.parametrize(
     ("ago", "words"),
     [(timedelta(seconds=2), "1 minute ago"), (timedelta(minutes=59), "59 minutes ago"),
-     (timedelta(hours=2), "2 hours ago"), (timedelta(days=6), "6 days ago"), (timedelta(days=40), "12 October 2026")],
+     (timedelta(minutes=90), "90 minutes ago"), (timedelta(hours=2), "2 hours ago"),
+     (timedelta(days=6), "6 days ago"), (timedelta(days=11), "11 days ago"), (timedelta(days=40), "12 October 2026")],
 )  # fmt: skip
 def test_times(ago: timedelta, words: str) -> None:
     shown = moment(NOW - ago, NOW)
