@@ -144,15 +144,15 @@ class Accounts:
 
     def disable(self, user: User, by: str = "operator") -> User:
         """Nobody signs in as this user any more, and everything of theirs ends."""
-        now = self._stores.clock.now()
-        changed = self._save(replace(user, disabled_at=user.disabled_at or now))
+        held = self._held(user)
+        changed = self._save(replace(held, disabled_at=held.disabled_at or self._stores.clock.now()))
         self._sessions.end_session(WholeUser(user.id), EndReason.USER_DISABLED, by=by)
         self._record("account.disabled", user, by)
         return changed
 
     def enable(self, user: User, by: str = "operator") -> User:
         """Let the user sign in again; what had ended stays ended."""
-        changed = self._save(replace(user, disabled_at=None))
+        changed = self._save(replace(self._held(user), disabled_at=None))
         self._record("account.enabled", user, by)
         return changed
 
@@ -161,18 +161,20 @@ class Accounts:
         if (problem := password_problem(password, user.email)) is not None:
             raise InputRefused({"password": problem})
         hashed = self._stores.passwords.hash(password)
-        changed = self._save(replace(user, password_hash=hashed, password_changed_at=self._stores.clock.now()))
+        held = self._held(user)
+        changed = self._save(replace(held, password_hash=hashed, password_changed_at=self._stores.clock.now()))
         self._sessions.end_session(WholeUser(user.id), EndReason.PASSWORD_RESET, by=by)
         self._record("password.set", user, by)
         return changed
 
     def delete(self, user: User, by: str = "operator") -> None:
         """End everything, then keep a tombstone without personal data, so ``sub`` is never reused."""
+        held = self._held(user)
         for consent in self._stores.consents.of_user(user.id):
             self._stores.consents.withdraw(user.id, consent.client_id)
         self._sessions.end_session(WholeUser(user.id), EndReason.USER_DELETED, by=by)
         now = self._stores.clock.now()
-        self._save(replace(user, email="", email_verified=False, password_hash=None, claims={}, deleted_at=now))
+        self._save(replace(held, email="", email_verified=False, password_hash=None, claims={}, deleted_at=now))
         self._record("account.deleted", user, by)
 
     def _open(self, draft: Draft, by: str, *, email_verified: bool, origin: Origin | None) -> User:
@@ -190,6 +192,16 @@ class Accounts:
         self._stores.users.add(user)
         self._record("account.created", user, by, origin)
         return user
+
+    def _held(self, user: User) -> User:
+        """As the row is now, locked until commit: of two changes at once, neither undoes the other.
+
+        Before any of their sessions is locked, as a sign-in does (``SignIn.begin``). Raises NotFound.
+        """
+        held = self._stores.users.hold(user.id)
+        if held is None:
+            raise NotFound(str(user.id))
+        return held
 
     def _save(self, user: User) -> User:
         changed = replace(user, updated_at=self._stores.clock.now())

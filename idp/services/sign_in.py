@@ -79,7 +79,9 @@ class SignIn:
 
         The same person renews their Session: fresh factor, new secret, the old one dead (ASVS
         7.2.4). Somebody else ends the Session that was there. ``persistent`` None keeps what was.
+        Raises SignInRefused if the proof has been overtaken meanwhile.
         """
+        self._hold(user)
         there = self._sessions.current(session_secret, origin) if session_secret else None
         if there is not None and there.user.id == user.id:
             renewed = self._renew(there.session, user, method, origin, device_secret, persistent)
@@ -92,6 +94,17 @@ class SignIn:
         return self._new(user, method, origin, device_secret, bool(persistent))
 
     # ── inside ───────────────────────────────────────────────────────────────────────────────────
+
+    def _hold(self, user: User) -> None:
+        """The check was made outside this transaction: is it still worth something?
+
+        Held until commit, first of all locks: whoever disables the user or sets a new password at this
+        moment waits, and then ends the Session that is made here (P1). Otherwise a sign-in with the old
+        password, slow enough, would outlive the reset.
+        """
+        held = self._stores.users.hold(user.id)
+        if held is None or not held.live or held.password_changed_at != user.password_changed_at:
+            raise SignInRefused
 
     def _known_device(self, user: User | None, device_secret: str | None) -> Device | None:
         if user is None or not device_secret:
@@ -106,8 +119,13 @@ class SignIn:
     def _rehash(self, user: User, password: str) -> User:
         if user.password_hash is None or not self._stores.passwords.outdated(user.password_hash):
             return user
-        changed = replace(user, password_hash=self._stores.passwords.hash(password))
-        self._stores.users.save(changed)
+        better = self._stores.passwords.hash(password)
+        with self._stores.work():
+            held = self._stores.users.hold(user.id)
+            if held is None or held.password_hash != user.password_hash:
+                return user  # changed meanwhile: that change stands
+            changed = replace(held, password_hash=better)
+            self._stores.users.save(changed)
         return changed
 
     def _renew(

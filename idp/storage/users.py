@@ -17,6 +17,7 @@ from .upsert import insert_or_nothing
 
 _ADD = insert_or_nothing(users)
 _GET = select(*USER.columns).where(users.c.id == bindparam("key"))
+_HOLD = _GET.with_for_update(key_share=True)
 _BY_EMAIL = select(*USER.columns).where(users.c.email_key == bindparam("key"), users.c.deleted_at.is_(None))
 _LIST = select(*USER.columns).order_by(users.c.created_at, users.c.id).limit(bindparam("most"))
 _SAVE = update(users).where(users.c.id == bindparam("key"))
@@ -36,6 +37,10 @@ class SqlUsers:
     def get(self, user_id: UUID) -> User | None:
         """By id, in whatever state."""
         return USER.read_one(self._db.row(_GET, {"key": user_id}))
+
+    def hold(self, user_id: UUID) -> User | None:
+        """The same, under a lock that every other change of this row, and every other ``hold``, waits for."""
+        return USER.read_one(self._db.row(_HOLD, {"key": user_id}))
 
     def by_email(self, email: str) -> User | None:
         """By the address as compared; tombstones are not found."""

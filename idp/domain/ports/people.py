@@ -19,6 +19,10 @@ class Users(Protocol):
 
     def get(self, user_id: UUID) -> User | None: ...
 
+    def hold(self, user_id: UUID) -> User | None:
+        """The same, locked until commit: sign-ins and changes of one person pass one by one."""
+        ...
+
     def by_email(self, email: str) -> User | None:
         """Look up by ``email_key``; deleted users are not found."""
         ...
