@@ -140,6 +140,7 @@ class LogoutEndpoint:
             "sign_out.html",
             action=f"{self._settings.path_prefix}/logout/confirm",
             csrf_token=self._browser.csrf_token(),
+            current=self._browser.current(),
             transaction=urlencode(kept),
             app_name=asked.client.client_name if asked.client else None,
         )

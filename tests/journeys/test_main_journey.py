@@ -100,6 +100,7 @@ def test_without_a_hint_the_person_is_asked(
     query = urlencode({"client_id": "demo-app", "post_logout_redirect_uri": places.signed_out, "state": "kept"})
     page.goto(f"{places.issuer}/logout?{query}")
     expect(page.get_by_role("heading", level=1)).to_have_text(question)
+    expect(page.locator(".person")).to_contain_text(person.email)
     press(page, "Stay signed in")
     expect(page.get_by_role("heading", level=1)).to_have_text("Your account")
     page.goto(f"{places.issuer}/logout?{query}")
