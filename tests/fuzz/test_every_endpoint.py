@@ -9,16 +9,25 @@ import logging
 import os
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
+from uuid import UUID
 
 import pytest
 import structlog
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from idp.domain.session import EndReason, OneClientSession
+from idp.errors import TokenRejected
+from idp.oauth.rfc7009_revocation import RevocationEndpoint
+from idp.oauth.rfc7592_configuration import ConfigurationEndpoint
+from idp.oauth.rfc7662_introspection import Introspection
 from idp.paths import MIGRATIONS
+from idp.services.tokens import Tokens
 from idp.settings import Settings
 from idp.storage.migrate import upgrade
 from tests.conftest import DATABASES, open_engine
@@ -55,14 +64,23 @@ def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         engine = open_engine(url)
         upgrade(engine, MIGRATIONS)
         engine.dispose()
+    with a_world(folder, url) as world:
+        yield world
+
+
+@contextmanager
+def a_world(folder: Path, url: str) -> Iterator[World]:
+    """Made and closed; logging is put back as it was."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     world = World(_settings(folder, url))
-    yield world
-    world.close()
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    structlog.reset_defaults()
+    try:
+        yield world
+    finally:
+        world.close()
+        root.handlers[:] = handlers
+        root.setLevel(level)
+        structlog.reset_defaults()
 
 
 def _settings(folder: Path, url: str) -> Settings:
@@ -132,6 +150,14 @@ def unchanged(world: World, thrown: Throw | None = None) -> None:
     assert after == world.before, (thrown, [name for name in after if after[name] != world.before[name]])
 
 
+def throw_seeds(world: World, statuses: Counter[int]) -> None:
+    """Every valid request as it is."""
+    for seed in SEEDS:
+        world.renew_mallory()
+        for variant in variants(seed):
+            check(world, variant, "192.0.2.9", statuses)
+
+
 def test_nothing_thrown_makes_a_5xx_or_changes_a_row_of_others(world: World) -> None:
     paths, statuses, until = paths_of(world), Counter[int](), time.monotonic() + SECONDS
     addresses = st.integers(0, 2**16 - 1).map(lambda number: f"10.0.{number >> 8}.{number & 255}")
@@ -143,10 +169,7 @@ def test_nothing_thrown_makes_a_5xx_or_changes_a_row_of_others(world: World) -> 
         for variant in variants(thrown):
             check(world, variant, address, statuses)
 
-    for seed in SEEDS:
-        world.renew_mallory()
-        for variant in variants(seed):
-            check(world, variant, "192.0.2.9", statuses)
+    throw_seeds(world, statuses)
     while time.monotonic() < until:
         world.renew_mallory()
         one()
@@ -154,3 +177,44 @@ def test_nothing_thrown_makes_a_5xx_or_changes_a_row_of_others(world: World) -> 
     total = statuses.total()
     print(f"\nfuzz: {total} requests; " + ", ".join(f"{status}: {n}" for status, n in sorted(statuses.items())))
     assert {200, 303, 400, 401, 403, 404} <= set(statuses), "the fuzzer has lost its way in"
+
+
+# ── negative control ──────────────────────────────────────────────────────────────────────────────
+
+
+def anybody_configures_any_client(monkeypatch: pytest.MonkeyPatch) -> None:
+    def own(self: Any, client_id: str) -> Any:
+        return self._clients.find(client_id), "token"
+
+    monkeypatch.setattr(ConfigurationEndpoint, "_own", own)
+
+
+def revoking_asks_not_whose_token_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    def end_sid(self: Any, sid: UUID, _client: Any) -> None:
+        self._sessions.end_session(OneClientSession(sid), EndReason.TOKEN_REVOKED, by="anybody")
+
+    def access_token(self: Any, client: Any, text: str) -> None:
+        with suppress(TokenRejected):
+            self._tokens.end_sid(self._access_tokens.read(text).sid, client)
+
+    monkeypatch.setattr(Tokens, "end_sid", end_sid)
+    monkeypatch.setattr(RevocationEndpoint, "_access_token", access_token)
+
+
+def introspection_breaks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Introspection, "introspect", lambda *_: 1 // 0)
+
+
+@pytest.mark.parametrize(
+    "plant",
+    [anybody_configures_any_client, revoking_asks_not_whose_token_it_is, introspection_breaks],
+    ids=lambda plant: plant.__name__,
+)
+def test_a_planted_bug_is_found(
+    plant: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with a_world(tmp_path, "") as world:
+        throw_seeds(world, Counter())
+        plant(monkeypatch)
+        with pytest.raises(AssertionError):
+            throw_seeds(world, Counter())

@@ -195,13 +195,14 @@ class World:
             user = self.services.accounts.create(f"{name}@example.com", PASSWORD, {"name": name})
             new = self.services.clients.create(metadata, origin=ClientOrigin.DYNAMIC)
             signed_in = self.services.sign_in.begin(user, origin=Origin(), device_secret=None, session_secret=None)
-            self.stores.consents.allow(user.id, new.client.client_id, ("openid", "profile"), self.stores.clock.now())
         party = Party(user, signed_in, new.client, new.client_secret or "", new.registration_access_token or "")
         self.supply(party)
         return party
 
     def supply(self, party: Party) -> None:
         """Fresh tokens, a code and an interaction, at an hour when the party is signed in."""
+        now = self.stores.clock.now()
+        self.stores.consents.allow(party.user.id, party.client_id, ("openid", "profile"), now)
         first, spare = self._code(party), self._code(party)
         status, body = self.send(self._token_request(party, first))
         assert status == 200, body

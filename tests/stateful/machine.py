@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from idp.domain.client import Client, GrantType
 from idp.domain.device import Origin
@@ -36,6 +36,7 @@ from tests.builders import NOW, a_client, a_user
 MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
 CODE_LIFE, GRACE = timedelta(seconds=60), timedelta(seconds=30)
 SESSION_IDLE, SESSION_END = 14 * DAY, 90 * DAY
+ENDINGS = ("revoke", "sign_out", "sign_out", "end_device", "end_others", "end_everywhere", "remove_app", "disable")
 REFRESH_IDLE, REFRESH_END = 30 * DAY, 365 * DAY
 
 
@@ -140,6 +141,7 @@ class Code:
 
 @dataclass
 class Model:
+    people: list[Person] = field(default_factory=list)
     holds: list[Hold] = field(default_factory=list)
     families: list[Family] = field(default_factory=list)
     codes: list[Code] = field(default_factory=list)
@@ -154,10 +156,7 @@ class Sessions(RuleBasedStateMachine):
     """``world`` is set by the test on a subclass."""
 
     world: World
-    people = Bundle("people")
-    sign_ins = Bundle("sign_ins")
-    codes = Bundle("codes")
-    # Which one: three times of four one that lives, so that a walk gets far; else the last again, or any.
+    # Which one: mostly one that lives or has just been used, so that a walk gets far; else any.
     pick = st.integers(0, 399)
 
     def __init__(self) -> None:
@@ -177,16 +176,34 @@ class Sessions(RuleBasedStateMachine):
 
     # ── people ───────────────────────────────────────────────────────────────────────────────────
 
-    @rule(target=people)
-    def register(self) -> Person:
+    @initialize()
+    def two_people_with_apps(self) -> None:
+        for person in (self._register(), self._register()):
+            sign_in = self._sign_in(person)
+            self._open_app(sign_in, 0, False)
+            self._open_app(sign_in, 1, True)
+
+    def _register(self) -> Person:
         user = a_user(created_at=self.now, updated_at=self.now)
         self.stores.users.add(user)
-        return Person(user)
+        self.model.people.append(Person(user))
+        return self.model.people[-1]
 
-    @rule(target=sign_ins, person=people)
-    def sign_in(self, person: Person) -> SignIn:
+    def _person(self, pick: int) -> Person:
+        return self.model.people[pick % len(self.model.people)]
+
+    def _a_sign_in(self, pick: int) -> SignIn:
+        living = [sign_in for sign_in in self.model.sign_ins if sign_in.live(self.now)] if pick % 8 else []
+        among = living or self.model.sign_ins
+        return among[pick // 8 % len(among)]
+
+    @rule(pick=pick)
+    def sign_in(self, pick: int) -> None:
+        self._sign_in(self._person(pick))
+
+    def _sign_in(self, person: Person) -> SignIn:
         if person.disabled:
-            self.enable(person)
+            self._enable(person)
         with self.services.work():
             done = self.services.sign_in.begin(
                 self.services.accounts.get(person.user.id), origin=Origin(), device_secret=None, session_secret=None
@@ -196,23 +213,28 @@ class Sessions(RuleBasedStateMachine):
         self.model.sign_ins.append(made)
         return made
 
-    @rule(person=people)
     def disable(self, person: Person) -> None:
         with self.services.work():
             self.services.accounts.disable(self.services.accounts.get(person.user.id))
         person.disabled = True
         self._end(lambda sign_in: sign_in.person is person)
 
-    @rule(person=people)
-    def enable(self, person: Person) -> None:
+    @rule(pick=pick)
+    def enable(self, pick: int) -> None:
+        self._enable(self._person(pick))
+
+    def _enable(self, person: Person) -> None:
         with self.services.work():
             self.services.accounts.enable(self.services.accounts.get(person.user.id))
         person.disabled = False
 
     # ── codes and tokens ─────────────────────────────────────────────────────────────────────────
 
-    @rule(target=codes, sign_in=sign_ins, which=st.integers(0, 1), offline=st.booleans())
-    def authorize(self, sign_in: SignIn, which: int, offline: bool) -> Code:
+    @rule(pick=pick, which=st.integers(0, 1), offline=st.booleans())
+    def authorize(self, pick: int, which: int, offline: bool) -> None:
+        self._authorize(self._a_sign_in(pick), which, offline)
+
+    def _authorize(self, sign_in: SignIn, which: int, offline: bool) -> Code:
         current = self.services.sessions.current(sign_in.secret, Origin())
         assert (current is not None) == sign_in.live(self.now)
         if current is None:
@@ -230,12 +252,20 @@ class Sessions(RuleBasedStateMachine):
         self.model.codes.append(code)
         return code
 
-    @rule(sign_in=sign_ins, which=st.integers(0, 1), offline=st.booleans())
-    def open_app(self, sign_in: SignIn, which: int, offline: bool) -> None:
-        self.redeem(self.authorize(sign_in, which, offline), False)
+    @rule(pick=pick, which=st.integers(0, 1), offline=st.booleans())
+    def open_app(self, pick: int, which: int, offline: bool) -> None:
+        self._open_app(self._a_sign_in(pick), which, offline)
 
-    @rule(code=codes, foreign=st.sampled_from((False, False, False, True)))
-    def redeem(self, code: Code, foreign: bool) -> None:
+    def _open_app(self, sign_in: SignIn, which: int, offline: bool) -> None:
+        self._redeem(self._authorize(sign_in, which, offline), False)
+
+    @rule(back=st.integers(0, 3), foreign=st.sampled_from((False, False, False, True)))
+    def redeem(self, back: int, foreign: bool) -> None:
+        """One of the last codes, used before or not."""
+        if back < len(self.model.codes):
+            self._redeem(self.model.codes[-1 - back], foreign)
+
+    def _redeem(self, code: Code, foreign: bool) -> None:
         client = next(c for c in self.clients if (c is code.client) != foreign)
         grant = self._redeemed(code, client)
         good = code.sign_in.live(self.now) and self.now < code.born + CODE_LIFE
@@ -318,7 +348,19 @@ class Sessions(RuleBasedStateMachine):
 
     # ── endings ──────────────────────────────────────────────────────────────────────────────────
 
-    @rule(pick=pick, back=st.integers(0, 2))
+    @rule(pick=pick, how=st.sampled_from(ENDINGS))
+    def end(self, pick: int, how: str) -> None:
+        """One rule for all, so that most steps of a walk make something."""
+        sign_in = self._a_sign_in(pick)
+        if how == "revoke":
+            self.revoke(pick, pick % 3)
+        elif how == "remove_app":
+            self.remove_app(sign_in.person, pick % 2)
+        elif how in ("disable", "end_everywhere"):
+            getattr(self, how)(sign_in.person)
+        else:
+            getattr(self, how)(sign_in)
+
     def revoke(self, pick: int, back: int) -> None:
         if (family := self._picked(pick)) is None:
             return
@@ -329,29 +371,24 @@ class Sessions(RuleBasedStateMachine):
             self.services.tokens.end_sid(found[0].client_session_id, client)
         family.hold.ended = True
 
-    @rule(sign_in=sign_ins)
     def sign_out(self, sign_in: SignIn) -> None:
         self._end_by_person(ThisSession(sign_in.id), sign_in.person)
         sign_in.ended = True
         for hold in self.model.holds:
             hold.ended = hold.ended or (hold.sign_in is sign_in and not hold.offline)
 
-    @rule(sign_in=sign_ins)
     def end_device(self, sign_in: SignIn) -> None:
         self._end_by_person(WholeDevice(sign_in.person.user.id, sign_in.device_id), sign_in.person)
         self._end(lambda other: other is sign_in)
 
-    @rule(sign_in=sign_ins)
     def end_others(self, sign_in: SignIn) -> None:
         self._end_by_person(OtherDevices(sign_in.person.user.id, sign_in.device_id), sign_in.person)
         self._end(lambda other: other.person is sign_in.person and other is not sign_in)
 
-    @rule(person=people)
     def end_everywhere(self, person: Person) -> None:
         self._end_by_person(WholeUser(person.user.id), person)
         self._end(lambda sign_in: sign_in.person is person)
 
-    @rule(person=people, which=st.integers(0, 1))
     def remove_app(self, person: Person, which: int) -> None:
         client = self.clients[which]
         with self.services.work():
@@ -375,7 +412,7 @@ class Sessions(RuleBasedStateMachine):
 
     # ── time ─────────────────────────────────────────────────────────────────────────────────────
 
-    @rule(seconds=st.sampled_from((1, 29, 31, 59, 61, 3600, 86400, 7 * 86400, 13 * 86400, 31 * 86400)))
+    @rule(seconds=st.sampled_from((1, 1, 10, 29, 31, 59, 61, 3600, 86400, 7 * 86400, 13 * 86400, 31 * 86400)))
     def advance(self, seconds: int) -> None:
         self.world.clock.time += timedelta(seconds=seconds)
         while any(sign_in.unclear(self.now) for sign_in in self.model.sign_ins):

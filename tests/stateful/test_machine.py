@@ -24,7 +24,7 @@ from tests.conftest import open_engine
 
 from .machine import Clock, Sessions, World
 
-EXAMPLES = int(os.environ.get("STATEFUL_EXAMPLES", "80"))
+EXAMPLES = int(os.environ.get("STATEFUL_EXAMPLES", "40"))
 pytestmark = [pytest.mark.timeout(240 + EXAMPLES * 3)]
 
 
