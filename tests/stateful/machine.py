@@ -86,7 +86,9 @@ class SignIn:
     ended: bool = False
 
     def seen(self, now: datetime) -> None:
-        self.seen_since, self.seen_until = max(self.seen_since, now - MINUTE), now
+        """An offline app may be used long after; that does not raise a session that was idle too long."""
+        if self.live(now):
+            self.seen_since, self.seen_until = max(self.seen_since, now - MINUTE), now
 
     def live(self, now: datetime) -> bool:
         idle = now >= self.seen_until + SESSION_IDLE
