@@ -1,8 +1,8 @@
 """A thread in each worker of ``idp serve`` that does the housekeeping (``services.housekeeping``).
 
 One bounded round after another; rounds of several workers may overlap, since every step is a claim.
-A failing round is logged and tried again: nothing a request answers depends on it, because every look
-at a session compares times itself.
+What fails is logged and tried again: nothing a request answers depends on it, because every look at a
+session compares times itself.
 """
 
 from __future__ import annotations
@@ -41,4 +41,4 @@ def one_round(housekeeping: Housekeeping) -> None:
         log.exception("a round of housekeeping failed")
         return
     if any(done.values()):
-        log.info("housekeeping", **done)
+        log.info("housekeeping", done=[f"{name} {count}" for name, count in done.items() if count])

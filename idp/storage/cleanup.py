@@ -4,7 +4,8 @@ What stays: users (tombstones keep a ``sub`` from being used again), clients, re
 Order matters: what refers to a row goes before it. Rows that somebody holds are skipped and taken on
 the next round.
 
-Why 35 days after an ending: the account page shows four weeks of what has ended.
+Why 35 days after an ending: the account page shows four weeks of what has ended. Why an interaction
+stays for an hour after its end: whoever comes back to it is told that it has expired.
 """
 
 from __future__ import annotations
@@ -63,7 +64,7 @@ _UNUSED_CLIENT_SESSION = and_(
 
 _SWEEPS = (
     _Sweep(codes, codes.c.expires_at < _BEFORE, timedelta(days=1)),
-    _Sweep(interactions, interactions.c.expires_at < _BEFORE, timedelta(days=1)),
+    _Sweep(interactions, interactions.c.expires_at < _BEFORE, timedelta(hours=1)),
     _Sweep(
         refresh_families,
         or_(_F.expires_at < _BEFORE, SecondsAfter(_F.rotated_at, _F.idle_seconds) < _BEFORE),

@@ -79,7 +79,7 @@ def test_batches_are_bounded(stores: Stores) -> None:
         (timedelta(seconds=60), "throttles"),
         (timedelta(minutes=15), "revocations"),
         (timedelta(days=1, seconds=60), "codes"),
-        (timedelta(days=1, hours=1), "interactions"),
+        (timedelta(hours=2), "interactions"),
         (timedelta(days=30), "outbox"),
         (timedelta(days=35), "client_sessions"),
         (timedelta(days=35), "sessions"),
