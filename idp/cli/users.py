@@ -99,7 +99,7 @@ def _delete(arguments: argparse.Namespace) -> Answer:
     def change(idp: Runtime, user: User) -> None:
         idp.services.accounts.delete(user, OPERATOR)
 
-    return _change(arguments, change, "Deleted {email}; every session has ended.")
+    return _change(arguments, change, "Deleted {email} and all personal data; every session has ended.")
 
 
 def _change(arguments: argparse.Namespace, change: Callable[[Runtime, User], None], sentence: str) -> Answer:

@@ -168,11 +168,15 @@ class Accounts:
         return changed
 
     def delete(self, user: User, by: str = "operator") -> None:
-        """End everything, then keep a tombstone without personal data, so ``sub`` is never reused."""
+        """End everything, then keep a tombstone without personal data, so ``sub`` is never reused.
+
+        Of what happened, ids and times stay; addresses, browsers and names go.
+        """
         held = self._held(user)
         for consent in self._stores.consents.of_user(user.id):
             self._stores.consents.withdraw(user.id, consent.client_id)
         self._sessions.end_session(WholeUser(user.id), EndReason.USER_DELETED, by=by)
+        self._stores.users.erase_traces(user.id)
         now = self._stores.clock.now()
         self._save(replace(held, email="", email_verified=False, password_hash=None, claims={}, deleted_at=now))
         self._record("account.deleted", user, by)

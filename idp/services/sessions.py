@@ -23,9 +23,11 @@ from ..domain.session import (
     Ended,
     EndReason,
     EndTarget,
+    OtherDevices,
     Session,
     ThisSession,
     WholeClient,
+    WholeDevice,
     WholeUser,
 )
 from ..domain.user import User
@@ -144,10 +146,13 @@ class SessionControl:
         """End everything open under ``target`` (design.md section 5). In the caller's transaction.
 
         ``by`` names who decided: ``user:<id>``, ``client:<id>``, ``operator`` or ``system``.
-        Ending what has ended already changes nothing and is no error.
+        Ending what has ended already changes nothing and is no error. Devices aimed at are
+        unknown afterwards: whoever holds a lost one guesses no faster, and a sign-in there is news.
         """
         now = self._stores.clock.now()
         ended = self._stores.sessions.end(target, reason, by, now)
+        if isinstance(target, WholeDevice | OtherDevices | WholeUser):
+            self._stores.devices.forget(target)
         entries = self._revocations(target, ended, reason, now)
         if entries:
             self._stores.revocations.append(entries)

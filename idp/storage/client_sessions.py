@@ -59,7 +59,7 @@ _TOUCH = (
 _TOUCH_SESSION = (
     update(sessions)
     .where(
-        sessions.c.id == select(_C.session_id).where(_KEY).scalar_subquery(),
+        sessions.c.id == select(_C.session_id).where(_KEY, _C.offline.is_(False)).scalar_subquery(),
         sessions.c.last_seen_at < bindparam("stale"),
         SESSION_LIVE,
     )
@@ -106,7 +106,10 @@ class SqlClientSessions:
         return CLIENT_SESSION.read_all(self._db.rows(_OF_USER, {"owner": user_id}))
 
     def touch(self, sid: UUID, now: datetime) -> None:
-        """Note activity of it and of its Session, at most once a minute."""
+        """Note activity of it and, if it is online, of its Session, at most once a minute.
+
+        An offline one refreshes with nobody there: that must not keep a browser signed in (ASVS 7.3.1).
+        """
         if self._touched.first(sid, now):
             noted = {"key": sid, "now": now, "stale": now - MINUTE}
             self._db.count(_TOUCH, noted)

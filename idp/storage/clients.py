@@ -9,6 +9,7 @@ from sqlalchemy import bindparam, delete, select, update
 from ..domain.client import Client
 from ..errors import Conflict
 from .database import Database
+from .pages import Pages
 from .rows import Rows
 from .tables import clients
 from .upsert import insert_or_nothing
@@ -18,8 +19,9 @@ _KEY = clients.c.client_id == bindparam("key")
 
 _ADD = insert_or_nothing(clients)
 _GET = select(*CLIENT.columns).where(_KEY)
+_HOLD = _GET.with_for_update(key_share=True)
 _SOME = select(*CLIENT.columns).where(clients.c.client_id.in_(bindparam("keys", expanding=True)))
-_LIST = select(*CLIENT.columns).order_by(clients.c.created_at, clients.c.client_id).limit(bindparam("most"))
+_ALL = Pages(select(*CLIENT.columns), clients.c.created_at, clients.c.client_id, "")
 _SAVE = update(clients).where(_KEY)
 _DELETE = delete(clients).where(_KEY)
 
@@ -39,14 +41,18 @@ class SqlClients:
         """Exact look-up, disabled ones too."""
         return CLIENT.read_one(self._db.hot_row(_GET, {"key": client_id}))
 
+    def hold(self, client_id: str) -> Client | None:
+        """As it is now, locked until commit."""
+        return CLIENT.read_one(self._db.row(_HOLD, {"key": client_id}))
+
     def some(self, client_ids: Sequence[str]) -> Mapping[str, Client]:
         """Several at once, by id."""
         found = CLIENT.read_all(self._db.rows(_SOME, {"keys": list(client_ids)})) if client_ids else ()
         return {client.client_id: client for client in found}
 
-    def list(self, limit: int = 1000) -> Sequence[Client]:
+    def list(self) -> Sequence[Client]:
         """Oldest first."""
-        return CLIENT.read_all(self._db.rows(_LIST, {"most": limit}))
+        return _ALL.read(self._db, CLIENT)
 
     def save(self, client: Client) -> bool:
         """Replace all but ``client_id`` and ``created_at``; False if it is gone."""

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import bindparam, insert, or_, select, update
+from sqlalchemy import ColumnElement, Update, bindparam, insert, or_, select, update
 
 from ..domain.device import Device
+from ..domain.session import OtherDevices, WholeDevice, WholeUser
 from .database import Database
 from .liveness import NOW
 from .recently import MINUTE, Recently
@@ -38,6 +39,19 @@ _SEEN = (
 _RENAME = update(devices).where(devices.c.id == bindparam("key"), _OWNER).values(name=bindparam("given"))
 
 
+def _forget(aim: ColumnElement[bool]) -> Update:
+    """Locked in the order of their ids, so that two endings at once do not wait for each other."""
+    known = select(devices.c.id).where(aim, devices.c.secret_hash.is_not(None)).order_by(devices.c.id)
+    return update(devices).where(devices.c.id.in_(known.with_for_update(key_share=True))).values(secret_hash=None)
+
+
+_FORGET = {
+    WholeDevice: _forget(_OWNER & (devices.c.id == bindparam("aimed"))),
+    OtherDevices: _forget(_OWNER & (devices.c.id != bindparam("aimed"))),
+    WholeUser: _forget(_OWNER),
+}
+
+
 class SqlDevices:
     """Implements ``ports.Devices``."""
 
@@ -60,6 +74,14 @@ class SqlDevices:
     def rotate_secret(self, old_hash: bytes, new_hash: bytes) -> int:
         """Every device of one browser gets the new cookie."""
         return self._db.count(_ROTATE, {"old": old_hash, "new": new_hash})
+
+    def forget(self, target: WholeDevice | OtherDevices | WholeUser) -> int:
+        """The rows stay: what has ended on them is shown for a while."""
+        where = {"owner": target.user_id}
+        match target:
+            case WholeDevice(device_id=aimed) | OtherDevices(keep_device_id=aimed):
+                where["aimed"] = aimed
+        return self._db.count(_FORGET[type(target)], where)
 
     def seen(self, device_id: UUID, user_agent: str, now: datetime) -> None:
         """Note activity, at most once a minute."""

@@ -6,21 +6,29 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import Uuid, bindparam, select, update
 
 from ..domain.user import User, email_key
 from ..errors import Conflict
 from .database import Database
+from .pages import Pages
 from .rows import USER
-from .tables import users
+from .tables import devices, security_events, sessions, users
 from .upsert import insert_or_nothing
 
 _ADD = insert_or_nothing(users)
 _GET = select(*USER.columns).where(users.c.id == bindparam("key"))
 _HOLD = _GET.with_for_update(key_share=True)
 _BY_EMAIL = select(*USER.columns).where(users.c.email_key == bindparam("key"), users.c.deleted_at.is_(None))
-_LIST = select(*USER.columns).order_by(users.c.created_at, users.c.id).limit(bindparam("most"))
+_EXISTING = select(*USER.columns).where(users.c.deleted_at.is_(None))
+_ALL = Pages(_EXISTING, users.c.created_at, users.c.id, UUID(int=0))
 _SAVE = update(users).where(users.c.id == bindparam("key"))
+_OWNER = bindparam("owner", type_=Uuid)
+_ERASE = (
+    update(sessions).where(sessions.c.user_id == _OWNER).values(address="", user_agent=""),
+    update(devices).where(devices.c.user_id == _OWNER).values(user_agent="", name=None, secret_hash=None),
+    update(security_events).where(security_events.c.user_id == _OWNER).values(address="", user_agent=""),
+)
 
 
 class SqlUsers:
@@ -46,15 +54,21 @@ class SqlUsers:
         """By the address as compared; tombstones are not found."""
         return USER.read_one(self._db.row(_BY_EMAIL, {"key": email_key(email)}))
 
-    def list(self, limit: int = 1000) -> Sequence[User]:
-        """Oldest first."""
-        return USER.read_all(self._db.rows(_LIST, {"most": limit}))
+    def list(self) -> Sequence[User]:
+        """Oldest first, without tombstones."""
+        return _ALL.read(self._db, USER)
 
     def save(self, user: User) -> None:
         """Replace all but ``id`` and ``created_at``; raises Conflict and leaves the transaction usable."""
         with self._db.savepoint():
             changes = USER.changes(user, "id", "created_at") | _compared(user)
             self._db.count(_SAVE, {"key": user.id} | changes)
+
+    def erase_traces(self, user_id: UUID) -> None:
+        """Sessions before devices, as endings lock them."""
+        with self._db.work():
+            for statement in _ERASE:
+                self._db.count(statement, {"owner": user_id})
 
 
 def _compared(user: User) -> dict[str, Any]:

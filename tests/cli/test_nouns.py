@@ -64,6 +64,7 @@ def test_the_life_of_an_account(idp: Idp) -> None:
     assert idp("user", "enable", EMAIL).code == 0
     assert idp("user", "set-password", EMAIL, "--password-stdin", stdin="another good password!").code == 0
     assert idp("user", "delete", EMAIL).code == 0
+    assert idp("user", "list", "--json").json() == []
     gone = idp("user", "delete", EMAIL)
     assert (gone.code, gone.err) == (1, f"idp: not found: {EMAIL}\n")
 

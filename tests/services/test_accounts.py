@@ -6,7 +6,7 @@ import pytest
 
 from idp.domain.device import Origin
 from idp.domain.user import User
-from idp.errors import Conflict, InputRefused, NotFound, Throttled
+from idp.errors import Conflict, InputRefused, NotFound, SignInRefused, Throttled
 from idp.services.accounts import email_problem, password_problem
 
 from ..provider import PASSWORD, Provider, running
@@ -82,6 +82,24 @@ def test_a_deleted_person_leaves_a_tombstone_and_a_free_address(alone: Provider)
     assert "ada@example.com" not in repr(alone.rows()["users"])
     again = alone.person()
     assert again.id != ada.id, "sub is never reused"
+
+
+@pytest.mark.promise("P7")
+def test_nothing_of_a_deleted_person_stays_but_ids_and_times(both: Provider) -> None:
+    ada, bob = both.person(claims={"nickname": "Countess"}), both.person("bob@example.com", name="Bob")
+    browser = both.sign_in(ada)
+    both.tokens(both.register(), browser, scope="openid offline_access")
+    assert browser.session is not None
+    both.stores.devices.rename(ada.id, browser.session.device_id, "Kitchen")
+    with pytest.raises(SignInRefused):
+        both.services.sign_in.check_password("ada@example.com", "wrong", origin=HERE, device_secret=None)
+    both.sign_in(bob)
+    with both.stores.work():
+        both.services.accounts.delete(both.services.accounts.get(ada.id))
+    mine = repr([row for rows in both.rows("users", "throttles").values() for row in rows if ada.id in row])
+    for trace in ("192.0.2.1", "Chrome", "Kitchen", "ada@", "Lovelace", "Countess"):
+        assert trace not in mine, trace
+    assert "Chrome" in repr(both.rows()["devices"]), "of Bob"
 
 
 def test_disabled_and_enabled(alone: Provider) -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from idp.domain.device import Origin
+from idp.domain.session import EndReason, OtherDevices, WholeDevice, WholeUser
 from idp.domain.user import User
 from idp.errors import SignInRefused, Throttled
 from idp.services.sign_in import SignedIn
@@ -139,6 +140,29 @@ def test_a_device_is_known_by_its_cookie_which_changes_each_time(alone: Provider
     assert second.device_secret != first.device_secret
     third = begin(alone, ada, first.device_secret)
     assert third.new_device, "whoever knows the old cookie knows nothing now"
+
+
+@pytest.mark.parametrize("aim", ["this device", "the others", "everything"])
+def test_a_device_that_was_signed_out_is_a_stranger(both: Provider, aim: str) -> None:
+    """It may be lost: its cookie neither opens the known browser's lane nor keeps the mail away."""
+    ada = both.person()
+    lost, kept = begin(both, ada), begin(both, ada)
+    target = {
+        "this device": WholeDevice(ada.id, lost.session.device_id),
+        "the others": OtherDevices(ada.id, kept.session.device_id), "everything": WholeUser(ada.id),
+    }[aim]  # fmt: skip
+    with both.stores.work():
+        both.services.sessions.end_session(target, EndReason.ACCOUNT_PAGE, by="test")
+    for _ in range(10):
+        with pytest.raises(SignInRefused):
+            check(both, password="wrong", origin=AWAY)
+    with pytest.raises(Throttled):
+        check(both, origin=AWAY, device=lost.device_secret)
+    if aim != "everything":
+        assert check(both, origin=AWAY, device=kept.device_secret)
+        assert not begin(both, ada, kept.device_secret).new_device
+    assert begin(both, ada, lost.device_secret).new_device
+    assert lost.session.device_id in {device.id for device in both.stores.devices.of_user(ada.id)}, "still shown"
 
 
 def test_two_people_in_one_browser_keep_a_device_each(alone: Provider) -> None:

@@ -11,10 +11,12 @@ from uuid import uuid4
 import pytest
 
 from idp.domain.ports import Stores
+from idp.domain.session import OtherDevices, WholeDevice, WholeUser
 from idp.errors import Conflict
+from idp.storage import pages
 
-from ..builders import NOW, a_client, a_device, a_hash, a_user
-from .people import race
+from ..builders import NOW, a_client, a_device, a_hash, a_user, an_event
+from .people import race, sign_in
 
 LATER = NOW + timedelta(seconds=61)
 
@@ -25,7 +27,6 @@ def test_a_user_comes_back_as_it_was(stores: Stores) -> None:
     assert stores.users.get(ada.id) == ada
     assert stores.users.get(uuid4()) is None
     assert stores.users.list() == (ada,)
-    assert stores.users.list(limit=0) == ()
 
 
 def test_one_address_is_one_account(stores: Stores) -> None:
@@ -74,6 +75,34 @@ def test_a_conflict_leaves_the_transaction_usable(stores: Stores) -> None:
     assert found.claims == {}
 
 
+def test_lists_leave_nobody_out_but_the_deleted(stores: Stores, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pages, "PAGE", 3)
+    people = [a_user(created_at=NOW + timedelta(seconds=number // 4)) for number in range(9)]
+    apps = [a_client(created_at=NOW + timedelta(seconds=number // 4)) for number in range(9)]
+    for person, app in zip(people, apps, strict=True):
+        stores.users.add(person)
+        stores.clients.add(app)
+    gone = people.pop(5)
+    stores.users.save(replace(gone, email="", deleted_at=NOW))
+    assert list(stores.users.list()) == sorted(people, key=lambda user: (user.created_at, user.id.hex))
+    assert list(stores.clients.list()) == sorted(apps, key=lambda app: (app.created_at, app.client_id))
+
+
+def test_traces_of_a_person_are_erased_and_nobody_elses(stores: Stores) -> None:
+    ada, bob = sign_in(stores), sign_in(stores)
+    for who in (ada, bob):
+        stores.devices.rename(who.user.id, who.device.id, "Kitchen")
+        stores.events.append(an_event(who.user, user_agent="Chrome"))
+    stores.users.erase_traces(ada.user.id)
+    blank = replace(ada.device, user_agent="", name=None, secret_hash=None)
+    assert stores.devices.of_user(ada.user.id) == (blank,)
+    assert stores.sessions.get(ada.session.id) == replace(ada.session, address="", user_agent="")
+    assert [(event.address, event.user_agent) for event in stores.events.of_user(ada.user.id, 9)] == [("", "")]
+    assert stores.devices.of_user(bob.user.id) == (replace(bob.device, name="Kitchen"),)
+    assert stores.sessions.get(bob.session.id) == bob.session
+    assert stores.events.of_user(bob.user.id, 9)[0].address
+
+
 def test_racing_registrations_make_one_account(stores: Stores) -> None:
     def register(_number: int) -> bool:
         try:
@@ -102,6 +131,31 @@ def test_devices(stores: Stores) -> None:
     assert stores.devices.rename(ada.id, of_ada.id, "Kitchen")
     assert not stores.devices.rename(ada.id, of_bob.id, "Mine now")
     assert [device.name for device in stores.devices.of_user(ada.id)] == ["Kitchen"]
+
+
+def test_devices_aimed_at_are_forgotten_and_stay(stores: Stores) -> None:
+    ada, bob = a_user(), a_user()
+    stores.users.add(ada)
+    stores.users.add(bob)
+    cookie = a_hash()
+    first, second, third = mine = [a_device(ada, secret_hash=cookie), a_device(ada), a_device(ada)]
+    others = a_device(bob, secret_hash=cookie)
+    for device in (*mine, others):
+        stores.devices.add(device)
+
+    def known() -> set[object]:
+        return {device.id for device in stores.devices.of_user(ada.id) if device.secret_hash}
+
+    assert stores.devices.forget(WholeDevice(bob.id, first.id)) == 0, "not his"
+    assert stores.devices.forget(WholeDevice(ada.id, first.id)) == 1
+    assert known() == {second.id, third.id}
+    assert stores.devices.by_secret(cookie, ada.id) is None
+    assert stores.devices.forget(OtherDevices(ada.id, third.id)) == 1
+    assert known() == {third.id}
+    assert stores.devices.forget(WholeUser(ada.id)) == 1
+    assert stores.devices.forget(WholeUser(ada.id)) == 0
+    assert len(stores.devices.of_user(ada.id)) == 3
+    assert stores.devices.by_secret(cookie, bob.id) == others
 
 
 def test_activity_of_a_device_is_noted_once_a_minute(stores: Stores) -> None:

@@ -148,6 +148,15 @@ def test_activity_of_a_client_is_activity_of_its_session(stores: Stores) -> None
     assert found.last_seen_at == LATER
 
 
+def test_use_in_the_background_is_no_activity_of_a_session(stores: Stores) -> None:
+    """Otherwise an app with offline access would keep the browser's idle end away for ever."""
+    who = sign_in(stores)
+    cs = joined(stores, who, offline=True)
+    stores.client_sessions.touch(cs.id, LATER)
+    assert stores.client_sessions.get(cs.id) == replace(cs, last_used_at=LATER)
+    assert stores.sessions.get(who.session.id) == who.session
+
+
 def test_of_user_shows_open_and_lately_ended(stores: Stores) -> None:
     old = sign_in(stores)
     recent = sign_in(stores, user=old.user, client=old.client, last_seen_at=LATER)

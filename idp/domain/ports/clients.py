@@ -21,11 +21,17 @@ class Clients(Protocol):
         """Exact look-up, disabled ones too."""
         ...
 
+    def hold(self, client_id: str) -> Client | None:
+        """The same as ``get``, locked until commit: of two changes at once, neither undoes the other."""
+        ...
+
     def some(self, client_ids: Sequence[str]) -> Mapping[str, Client]:
         """Those of the ids that exist, by id, in one statement."""
         ...
 
-    def list(self, limit: int = 1000) -> Sequence[Client]: ...
+    def list(self) -> Sequence[Client]:
+        """All, oldest first."""
+        ...
 
     def save(self, client: Client) -> bool:
         """Replace every member but ``client_id`` and ``created_at``; False if it is gone."""

@@ -8,7 +8,18 @@ from typing import Protocol
 from uuid import UUID
 
 from ..device import Device
-from ..session import ClientSession, Ended, EndReason, EndTarget, Factor, Liveness, Session
+from ..session import (
+    ClientSession,
+    Ended,
+    EndReason,
+    EndTarget,
+    Factor,
+    Liveness,
+    OtherDevices,
+    Session,
+    WholeDevice,
+    WholeUser,
+)  # fmt: skip
 from ..user import User
 
 
@@ -27,10 +38,20 @@ class Users(Protocol):
         """Look up by ``email_key``; deleted users are not found."""
         ...
 
-    def list(self, limit: int = 1000) -> Sequence[User]: ...
+    def list(self) -> Sequence[User]:
+        """Everybody who is not deleted, oldest first."""
+        ...
 
     def save(self, user: User) -> None:
         """Replace every member but ``id`` and ``created_at``. Raises Conflict as ``add`` does."""
+        ...
+
+    def erase_traces(self, user_id: UUID) -> None:
+        """Blank what devices, sessions and security events know of the person: addresses, browsers, names.
+
+        The rows stay, with the random ids that make sense of the record. Called when everything of
+        the user has ended, in the same transaction.
+        """
         ...
 
 
@@ -43,6 +64,13 @@ class Devices(Protocol):
 
     def rotate_secret(self, old_hash: bytes, new_hash: bytes) -> int:
         """Give every Device of one browser its new cookie hash; says how many there were."""
+        ...
+
+    def forget(self, target: WholeDevice | OtherDevices | WholeUser) -> int:
+        """Make the cookies of the devices aimed at unknown; says how many were known.
+
+        After sessions and client sessions are locked, never before.
+        """
         ...
 
     def seen(self, device_id: UUID, user_agent: str, now: datetime) -> None: ...
@@ -126,5 +154,8 @@ class ClientSessions(Protocol):
         ...
 
     def touch(self, sid: UUID, now: datetime) -> None:
-        """Move ``last_used_at`` of it and ``last_seen_at`` of its Session, at most once a minute."""
+        """Move ``last_used_at`` of it, at most once a minute, and ``last_seen_at`` of its Session.
+
+        An offline one leaves its Session alone: it is used in the background, with nobody there.
+        """
         ...
