@@ -15,6 +15,7 @@ import base64
 import binascii
 import ipaddress
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -97,8 +98,13 @@ class Settings(BaseSettings):
 
     @property
     def sql_url(self) -> str:
-        """The database in use."""
-        return self.database_url or f"sqlite:///{(self.data_dir / 'idp.sqlite').absolute()}"
+        """The database in use. A path is made absolute here, for each library has its own idea of where it starts."""
+        if not self.database_url:
+            return f"{_SQLITE}{(self.data_dir / 'idp.sqlite').absolute()}"
+        if not self.database_url.startswith(_SQLITE):
+            return self.database_url
+        path, mark, query = self.database_url.removeprefix(_SQLITE).partition("?")
+        return f"{_SQLITE}{Path(path).absolute()}{mark}{query}"
 
     def url(self, path: str) -> str:
         """An absolute URL of ours; made from the issuer, never from a request (CVE-2025-64101)."""
@@ -110,7 +116,10 @@ class Settings(BaseSettings):
 
     def problems(self) -> list[str]:
         """Everything wrong that single fields cannot see."""
-        return [*_issuer_problems(self.issuer), *self._proxy_problems(), *self._key_problems(), *self._life_problems()]
+        return [
+            *_issuer_problems(self.issuer), *self._proxy_problems(), *self._key_problems(),
+            *self._database_problems(), *self._life_problems(),
+        ]  # fmt: skip
 
     def _proxy_problems(self) -> list[str]:
         try:
@@ -132,9 +141,16 @@ class Settings(BaseSettings):
             problems.append("IDP_CLIENT_REGISTRATION=token needs IDP_CLIENT_REGISTRATION_TOKEN")
         if self.refresh_idle_life > self.refresh_absolute_life:
             problems.append("IDP_REFRESH_IDLE_LIFE is longer than IDP_REFRESH_ABSOLUTE_LIFE; lower it")
-        if self.database_url and not self.database_url.startswith(("sqlite:///", "postgresql+psycopg://")):
-            problems.append("IDP_DATABASE_URL: use sqlite:///path or postgresql+psycopg://user:password@host/name")
         return problems
+
+    def _database_problems(self) -> list[str]:
+        """Without the URL, which may have a password in it."""
+        file, server = self.database_url.removeprefix(_SQLITE), self.database_url.removeprefix(_POSTGRESQL)
+        if not self.database_url or (server != self.database_url and _SERVER.fullmatch(server)):
+            return []
+        if file != self.database_url and not file.startswith(("?", "file:", ":memory:")) and file:
+            return []
+        return ["IDP_DATABASE_URL: use sqlite:///path or postgresql+psycopg://user:password@host:port/name"]
 
     # ── the master key ───────────────────────────────────────────────────────────────────────────
 
@@ -152,10 +168,14 @@ class Settings(BaseSettings):
         if self.master_key_file is None:
             _make_development_key(path)
         try:
-            return path.read_text().strip()
+            return path.read_text(errors="replace").strip()
         except OSError as error:
             raise ConfigurationError([f"IDP_MASTER_KEY_FILE: {path} cannot be read ({error.strerror})"]) from None
 
+
+_SQLITE, _POSTGRESQL = "sqlite:///", "postgresql+psycopg://"
+_SERVER = re.compile(r"([^:/]*(:[^@]*)?@)?(\[[^/?]+\]|[^:/?]+)?(:[0-9]*)?(/[^?]*)?(\?.*)?", re.DOTALL)
+"""What follows, as SQLAlchemy reads it; a URL that it cannot read is told before it is tried."""
 
 _NO_KEY = (
     "IDP_MASTER_KEY (or IDP_MASTER_KEY_FILE) is missing: make one with `idp key master` "
@@ -216,10 +236,23 @@ def _decode_key(text: str) -> MasterKey:
 
 
 def _make_development_key(path: Path) -> None:
-    """Write a key with O_EXCL, so that of several processes that start at once one alone wins."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(draft, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
+    """Make the key unless there is one. Raises ConfigurationError where that cannot be."""
+    try:
+        if not path.exists():
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _write_key(path)
+    except OSError as error:
+        advice = "make it a directory of this user's own, or name another"
+        raise ConfigurationError([f"IDP_DATA_DIR: {path.parent} cannot be used ({error.strerror}); {advice}"]) from None
+
+
+def _write_key(path: Path) -> None:
+    """Of several processes that start at once one alone wins, and nobody reads half a key.
+
+    Nobody can guess the draft's name and have a file or a link of theirs waiting there.
+    """
+    draft = path.with_name(f".{path.name}.{os.urandom(8).hex()}")
+    descriptor = os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
     with os.fdopen(descriptor, "w") as file:
         file.write(base64.urlsafe_b64encode(os.urandom(KEY_BYTES)).rstrip(b"=").decode() + "\n")
     try:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from pydantic import SecretStr, ValidationError
+from sqlalchemy import make_url
 
 from idp.errors import ConfigurationError
 from idp.settings import Settings, load
@@ -97,6 +98,68 @@ def test_all_mistakes_are_told_together() -> None:
     )  # fmt: skip
     for name in ("ISSUER", "CLIENT_REGISTRATION", "TRUSTED_PROXIES", "DATABASE_URL", "REFRESH_IDLE_LIFE"):
         assert any(f"IDP_{name}" in problem for problem in found), name
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["mysql://x", "sqlite://", "sqlite:///", "sqlite:///:memory:", "sqlite:///file:x?uri=true",
+     "postgresql+psycopg://u:hush@127.0.0.1:xx/x", "postgresql+psycopg://u:hush@a:1,b:2/x",
+     "postgresql+psycopg://u:hush@[::1/x", "postgresql://u:hush@localhost/x", "nonsense"],
+)  # fmt: skip
+def test_a_database_url_that_cannot_be(url: str) -> None:
+    found = problems(database_url=url)
+    assert [problem.partition(":")[0] for problem in found] == ["IDP_DATABASE_URL"]
+    assert "hush" not in found[0]
+
+
+@pytest.mark.parametrize(
+    "rest",
+    ["u:p/?#[x@localhost:5432/x", "localhost/x", "u@[::1]:5432/x", "u@/x?host=/run/postgresql",
+     "/x?host=a:1&host=b:2", "u%40x:p@db.example/x?sslmode=verify-full"],
+)  # fmt: skip
+def test_a_server_is_named_as_sqlalchemy_reads_it(rest: str) -> None:
+    url = f"postgresql+psycopg://{rest}"
+    assert loaded(database_url=url).sql_url == url
+    make_url(url)
+
+
+def test_a_path_means_one_file_whoever_reads_it(tmp_path: Path) -> None:
+    assert loaded(database_url="sqlite:///some/x.db?timeout=3").sql_url == f"sqlite:///{tmp_path}/some/x.db?timeout=3"
+    assert loaded(database_url="sqlite:////srv/x.db").sql_url == "sqlite:////srv/x.db"
+    assert loaded(data_dir=Path("some")).sql_url == f"sqlite:///{tmp_path}/some/idp.sqlite"
+
+
+def test_a_data_directory_that_cannot_be_is_told(tmp_path: Path) -> None:
+    (tmp_path / "data").write_text("a file")
+    for folder in (tmp_path / "data", tmp_path / "data" / "below"):
+        found = problems(issuer="http://localhost:8000", master_key=None, data_dir=folder)
+        assert found[0].startswith(f"IDP_DATA_DIR: {folder}")
+
+
+def test_a_draft_of_a_key_cannot_be_planted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever may write to the directory must not choose where the key is written to."""
+    target = tmp_path / "theirs"
+    (tmp_path / f".master.key.{bytes(8).hex()}").symlink_to(target)
+    monkeypatch.setattr("os.urandom", bytes)
+    assert problems(issuer="http://localhost:8000", master_key=None, data_dir=tmp_path)
+    assert not target.exists()
+
+
+def test_a_key_that_is_there_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "master.key"
+    path.write_text(KEY.get_secret_value())
+    tmp_path.chmod(0o500)
+    try:
+        before = path.stat().st_mtime_ns
+        load(issuer="http://localhost:8000", master_key=None, data_dir=tmp_path)
+        assert (path.stat().st_mtime_ns, [each.name for each in tmp_path.iterdir()]) == (before, ["master.key"])
+    finally:
+        tmp_path.chmod(0o700)
+
+
+def test_a_key_file_of_raw_bytes_is_told(tmp_path: Path) -> None:
+    (tmp_path / "key").write_bytes(b"\xff" * 32)
+    assert "base64url" in problems(master_key=None, master_key_file=tmp_path / "key")[0]
 
 
 @pytest.mark.parametrize(

@@ -45,9 +45,11 @@ class Check:
 
 
 def file_checks(settings: Settings) -> Iterator[Check]:
-    """The master key and the data directory."""
+    """The master key, the data directory, an embedded database's files."""
     yield _master_key(settings)
     yield _data_dir(settings)
+    if database.embedded(settings) and not database.absent(settings):
+        yield _database_files(settings)
     if settings.redis_url is not None:
         yield Check(
             "redis", WARN, "IDP_REDIS_URL is set, but this release answers from SQL alone", "nothing; or unset it"
@@ -78,6 +80,15 @@ def _data_dir(settings: Settings) -> Check:
     if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
         return Check("data dir", WARN, f"{path} is open to other users", f"chmod 700 {path}")
     return Check("data dir", GOOD, str(path))
+
+
+def _database_files(settings: Settings) -> Check:
+    """The files themselves: the directory may be one that others may enter."""
+    main = database.file(settings)
+    files = [path for path in (main, Path(f"{main}-wal"), Path(f"{main}-shm")) if path.exists()]
+    if found := [str(path) for path in files if _open_to_others(path)]:
+        return Check("db files", WARN, f"{', '.join(found)}: open to other users", f"chmod 600 {' '.join(found)}")
+    return Check("db files", GOOD, f"{main}, for nobody else")
 
 
 # ── the database and what is in it ────────────────────────────────────────────────────────────────

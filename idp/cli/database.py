@@ -36,13 +36,26 @@ def kind(settings: Settings) -> str:
     return "SQLite" if embedded(settings) else "PostgreSQL"
 
 
-def _file(settings: Settings) -> Path:
+def file(settings: Settings) -> Path:
+    """Where an embedded database lies."""
     return Path(make_url(settings.sql_url).database or "")
+
+
+@contextmanager
+def _usable(settings: Settings) -> Iterator[None]:
+    """Raises ConfigurationError where the file system refuses what must be done with the file."""
+    try:
+        yield
+    except OSError as error:
+        name = "IDP_DATABASE_URL" if settings.database_url else "IDP_DATA_DIR"
+        problem = f"{name}: {file(settings).parent} cannot be used ({error.strerror})"
+        raise ConfigurationError([f"{problem}; make it a directory of this user's own, or name another"]) from None
 
 
 def absent(settings: Settings) -> bool:
     """True for an embedded database that nobody has made yet."""
-    return embedded(settings) and not _file(settings).exists()
+    with _usable(settings):
+        return embedded(settings) and not file(settings).exists()
 
 
 @contextmanager
@@ -78,9 +91,11 @@ def _applied(settings: Settings) -> str | None:
 
 
 def upgrade(settings: Settings) -> None:
-    """Apply every pending migration. The first one makes the data directory, for nobody but us."""
+    """Apply every pending migration. The first one makes the directory and the file, for nobody but us."""
     if absent(settings):
-        _make_folder(_file(settings).parent, ours=settings.data_dir.absolute())
+        with _usable(settings):
+            _make_folder(file(settings).parent, ours=settings.data_dir.absolute())
+            file(settings).touch(mode=0o600)  # SQLite gives its -wal and -shm the same mode
     with _engine(settings) as engine:
         migrate.upgrade(engine, MIGRATIONS)
 

@@ -28,6 +28,38 @@ def test_upgrading_once_is_enough(idp: Idp, tmp_path: Path) -> None:
     assert (tmp_path / "data").stat().st_mode & 0o077 == 0
 
 
+@pytest.mark.parametrize("url", ["", "sqlite:///shared/x.sqlite"])
+def test_the_files_are_for_their_owner_alone(
+    idp: Idp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    """A path is relative to where one is, for every command and for the application."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("IDP_DATABASE_URL", url)
+    main = tmp_path / ("shared/x.sqlite" if url else "data/idp.sqlite")
+    assert idp("db", "upgrade").code == 0
+    with sqlite3.connect(main) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = version_num")
+        files = {path.name: path.stat().st_mode & 0o777 for path in main.parent.glob(f"{main.name}*")}
+    connection.close()
+    assert files == dict.fromkeys((main.name, f"{main.name}-wal", f"{main.name}-shm"), 0o600)
+    assert idp("user", "list").code == 0
+    assert sorted(tmp_path.rglob("*.sqlite")) == [main]
+
+
+@pytest.mark.parametrize("url", ["", "sqlite:///data/x.sqlite"])
+def test_an_unusable_directory_is_a_wrong_setting(
+    idp: Idp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("IDP_DATABASE_URL", url)
+    monkeypatch.setenv("IDP_MASTER_KEY", "A" * 43)
+    (tmp_path / "data").write_text("a file")
+    for command in (("db", "upgrade"), ("user", "list"), ("serve",)):
+        ran = idp(*command)
+        assert (ran.code, ran.out) == (3, "")
+        assert str(tmp_path / "data") in ran.err
+
+
 def test_a_newer_database_is_refused(idp: Idp, tmp_path: Path) -> None:
     idp("db", "upgrade")
     with sqlite3.connect(tmp_path / "data" / "idp.sqlite") as connection:

@@ -102,6 +102,9 @@ def test_files_open_to_others_are_told(idp: Idp, tmp_path: Path) -> None:
     idp("user", "list")
     (tmp_path / "data").chmod(0o755)
     (tmp_path / "data" / "master.key").chmod(0o644)
+    assert found(idp("doctor", "--json"))["db files"]["level"] == "ok"
+    (tmp_path / "data" / "idp.sqlite").chmod(0o644)
     ran = idp("doctor", "--json")
     assert found(ran)["data dir"]["todo"].startswith("chmod 700")
     assert found(ran)["master key"]["todo"].startswith("chmod 600")
+    assert found(ran)["db files"]["todo"].startswith("chmod 600")
