@@ -15,6 +15,7 @@ from flask.sessions import SessionInterface, SessionMixin
 from werkzeug.exceptions import HTTPException
 
 from . import logs, oauth, web
+from .bodies import Bodies
 from .browser import Browser
 from .client_address import client_address
 from .domain.master_key import MasterKeys
@@ -96,7 +97,7 @@ def create_app(settings: Settings) -> Flask:
     app.extensions["idp"] = Extension(settings, stores, services)
     _make_first_keys(stores, services)
     _mount(app, settings, stores, services, master_keys)
-    app.wsgi_app = web.static_files(settings, app.wsgi_app)  # type: ignore[method-assign]
+    app.wsgi_app = Bodies(web.static_files(settings, app.wsgi_app), MAX_BODY)  # type: ignore[method-assign]
     return app
 
 

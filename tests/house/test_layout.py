@@ -16,7 +16,7 @@ TOP = {
     "requirements.lock", "static", "templates", "tests",
 }  # fmt: skip
 ROOMS = {
-    "__init__", "__main__", "app", "settings", "errors", "jose", "browser", "client_address", "outgoing",
+    "__init__", "__main__", "app", "settings", "errors", "jose", "bodies", "browser", "client_address", "outgoing",
     "cli", "domain", "services", "oauth", "oidc", "web", "admin", "storage", "resource_server", "demo",
     "housekeeper", "logs", "paths", "wsgi",
 }  # fmt: skip

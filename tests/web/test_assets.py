@@ -3,13 +3,41 @@
 from __future__ import annotations
 
 import gzip
+import os
 import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
+from werkzeug.test import Client
 
 from idp.paths import STATIC
-from idp.web.assets import Assets
+from idp.web.assets import Assets, StaticFiles, publish
+
+
+@pytest.fixture
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder for temporary files that is this test's alone."""
+    folder = tmp_path / "tmp"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    publish.cache_clear()
+    yield folder
+    publish.cache_clear()
+
+
+def _get(files: StaticFiles) -> tuple[int, bytes]:
+    with Client(files).get(f"/static/{publish(STATIC).names['idp.css']}") as answer:
+        return answer.status_code, answer.data
+
+
+def _files() -> StaticFiles:
+    return StaticFiles(lambda _environ, _start: [b""], STATIC, "/static/")
 
 
 def test_hashed_compressed_and_immutable(client: FlaskClient) -> None:
@@ -50,3 +78,47 @@ def test_scripts_make_one_policy_and_no_markup_elsewhere() -> None:
     scripts = {path.name: path.read_text() for path in STATIC.glob("*.js")}
     assert re.findall(r'createPolicy\("(\w+)"', "".join(scripts.values())) == ["live"]
     assert not re.search(r"innerHTML|outerHTML|insertAdjacent|eval\(|document\.write", "".join(scripts.values()))
+
+
+def _remove_one(directory: Path) -> None:
+    (directory / publish(STATIC).names["idp.css"]).unlink()
+
+
+def _replace(directory: Path) -> None:
+    """What anybody may do in ``/tmp`` once the name is free; here a link stands for another's directory."""
+    directory.rename(directory.with_name("elsewhere"))
+    directory.symlink_to("elsewhere")
+
+
+@pytest.mark.parametrize("clean", [shutil.rmtree, _remove_one, _replace])
+def test_a_cleaner_of_temporary_files_does_no_harm(temporary: Path, clean: Callable[[Path], None]) -> None:
+    files = _files()
+    (before,) = temporary.iterdir()
+    clean(before)
+    assert [_get(files) for _ in range(2)] == [(200, (STATIC / "idp.css").read_bytes())] * 2
+    assert before.name not in [path.name for path in temporary.iterdir() if not path.is_symlink()]
+    assert len(list(temporary.glob(f"idp-static-{os.getpid()}-*"))) == 1 + before.is_symlink()
+
+
+def test_what_cannot_be_had_is_404(temporary: Path) -> None:
+    files = _files()
+    shutil.rmtree(temporary)
+    assert _get(files)[0] == 404
+    temporary.mkdir()
+    assert _get(files)[0] == 200
+
+
+def test_what_killed_processes_left_is_removed_and_nothing_else(temporary: Path) -> None:
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    stale = temporary / f"idp-static-{dead.pid}-abc_1"
+    kept = [temporary / name for name in (f"idp-static-{os.getppid()}-x", "idp-static-old", f"other-{dead.pid}-x")]
+    for path in (stale, *kept):
+        path.mkdir()
+        (path / "file").write_text("")
+    link = temporary / f"idp-static-{dead.pid}-link"
+    link.symlink_to(kept[1])
+    _files()
+    assert not stale.exists()
+    assert all((path / "file").exists() for path in kept)
+    assert link.is_symlink()
