@@ -172,6 +172,7 @@ def _mount_protocol(
     requests = AuthenticationRequests(id_tokens)
     AuthorizationEndpoint(settings, services, browser, (requests.read,)).mount(front_channel)
     LogoutEndpoint(settings, services, browser, id_tokens).mount(front_channel)
+    front_channel.before_request(_no_head)
     _mount_health(programs, stores)
     install_cors(programs)
     mount_preflights(programs, ("/token", "/userinfo", "/revoke", JWKS_PATH, *discovery.paths))
@@ -190,7 +191,7 @@ def _token_endpoints(
         settings.issuer, ClientKeys(Outgoing(settings.fetch_private_networks)), stores.assertion_ids, stores.clock
     )
     authentication = ClientAuthentication(services.clients, assertions, stores.throttles, stores.clock)
-    answers = TokenAnswers(access_tokens, services.tokens, stores.clock, (id_tokens.add,))
+    answers = TokenAnswers(access_tokens, stores.clock, (id_tokens.add,))
     server = IdpServer(
         authentication, services.codes, services.refresh, services.tokens, settings.issuer, stores.work, answers.make
     )
@@ -201,7 +202,7 @@ def _token_endpoints(
         RevocationEndpoint(authentication, access_tokens, services.refresh, services.tokens, stores.work, address),
         JwksEndpoint(services.keys, settings.jwks_max_age),
         RegistrationEndpoint(settings, services.clients, stores.throttles, stores.clock, stores.work, address),
-        ConfigurationEndpoint(settings, services.clients, stores.work),
+        ConfigurationEndpoint(settings, services.clients, stores.throttles, stores.clock, stores.work, address),
         UserinfoEndpoint(settings.issuer, access_tokens, services.tokens),
     )
 
@@ -235,6 +236,12 @@ def _only_our_host(settings: Settings) -> oauth.BeforeRequest:
             abort(421)
 
     return check
+
+
+def _no_head() -> None:
+    """What a GET does here (issue a code, end a session) nobody may ask for without seeing the answer."""
+    if request.method == "HEAD":
+        abort(405)
 
 
 def _prepared(browser: Browser) -> oauth.AfterRequest:

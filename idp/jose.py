@@ -34,6 +34,7 @@ PublicKey = rsa.RSAPublicKey | ec.EllipticCurvePublicKey | ed25519.Ed25519Public
 
 ASYMMETRIC = ("RS256", "PS256", "ES256", "EdDSA")
 MAX_TOKEN = 8192
+SKEW_SECONDS = 5
 _COMPACT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 _THUMBPRINT_MEMBERS = {"RSA": ("e", "kty", "n"), "EC": ("crv", "kty", "x", "y"), "OKP": ("crv", "kty", "x")}
 _KTY_OF_ALG = {"RS256": "RSA", "PS256": "RSA", "ES256": "EC", "EdDSA": "OKP"}
@@ -96,14 +97,28 @@ def verify(
         "strict_aud": False, "enforce_minimum_key_length": True,
     }  # fmt: skip
     try:
-        claims = jwt.decode(
-            token, found.key, algorithms=[found.alg], issuer=issuer, audience=audience, leeway=leeway,
-            options=cast("Any", options),
-        )  # fmt: skip
+        claims = _decode(token, found, issuer, audience, leeway, options)
     except (jwt.PyJWTError, ValueError, TypeError, RecursionError, OverflowError) as error:
         raise TokenRejected(type(error).__name__) from None
     _check_types(claims)
     return claims
+
+
+def _decode(
+    token: str, key: VerifyKey, issuer: str, audience: str | None, leeway: int, options: dict[str, Any]
+) -> dict[str, Any]:
+    """``iat`` and ``nbf`` a few seconds ahead are another machine's clock; ``exp`` gets no such allowance."""
+
+    def decode(allowed: int) -> dict[str, Any]:
+        return jwt.decode(
+            token, key.key, algorithms=[key.alg], issuer=issuer, audience=audience, leeway=allowed,
+            options=cast("Any", options),
+        )  # fmt: skip
+
+    try:
+        return decode(leeway)
+    except jwt.ImmatureSignatureError:
+        return decode(max(leeway, SKEW_SECONDS))
 
 
 def _header(token: str) -> dict[str, Any]:

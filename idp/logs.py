@@ -18,6 +18,7 @@ import logging
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from ipaddress import ip_address
 from time import perf_counter
 from typing import Any, TextIO
 
@@ -38,7 +39,7 @@ _SECRET_NAME = re.compile(
 )
 # Ours and everybody's: JWTs, our prefixed tokens (rt_, …), whatever follows Bearer, Basic or DPoP.
 _SECRET_VALUE = re.compile(
-    r"eyJ[\w-]{8,}\.[\w-]+\.[\w-]*|\b[a-z]{2,3}_[\w-]{32,}"
+    r"(?<![\w-])eyJ[\w-]{8,4096}\.[\w-]+\.[\w-]*|\b[a-z]{2,3}_[\w-]{32,}"
     r"|(?:(?<=Bearer )|(?<=Basic )|(?<=DPoP ))[^\s\"']+|(?<=://)[^\s/@:]*:[^\s/@]+(?=@)"
 )
 _URL_PASSWORD = re.compile(r"(?<=://)([^\s/@:]*):[^\s/@]+(?=@)")
@@ -165,7 +166,13 @@ def request_log(app: Flask, settings: Settings) -> None:
 
 def _sent_id(settings: Settings) -> str | None:
     sent = request.headers.get("X-Request-ID", "")
-    return sent if settings.trusted_proxies and _REQUEST_ID.fullmatch(sent) else None
+    return sent if _from_proxy(settings) and _REQUEST_ID.fullmatch(sent) else None
+
+
+def _from_proxy(settings: Settings) -> bool:
+    """Is the peer itself one of the proxies we were told of?"""
+    peer = client_address(request.remote_addr, None, ())
+    return bool(peer) and any(ip_address(peer) in network for network in settings.proxy_networks())
 
 
 def _new_id(app: Flask) -> str:
@@ -176,7 +183,7 @@ def _new_id(app: Flask) -> str:
 def _line(response: Response, proxies: Sequence[Network]) -> dict[str, Any]:
     return {
         "method": request.method,
-        "path": request.path,
+        "path": request.path[:300],
         "status": response.status_code,
         "ms": round((perf_counter() - g.request_began) * 1000, 1),
         "address": client_address(request.remote_addr, request.headers.get("X-Forwarded-For"), proxies),

@@ -93,7 +93,9 @@ ATTACKS: dict[str, Callable[[], str]] = {
     "jku": lambda: by_hand(HEADER | {"jku": "http://127.0.0.1:9/"}, claims(), OTHER),
     "x5c": lambda: by_hand(HEADER | {"x5c": ["AAAA"]}, claims(), OTHER),
     **{
-        f"kid {str(kid)[:12]!r}": (lambda kid=kid: by_hand(HEADER | {"kid": kid}, claims()))
+        f"kid {str(kid).replace(KID, 'K').replace(KID.swapcase(), 'k')[:12]!r}": (
+            lambda kid=kid: by_hand(HEADER | {"kid": kid}, claims())
+        )
         for kid in (None, "", "unknown", "../../etc/passwd", "' OR 1=1 --", "\0", "x" * 3000, ["a"], {"a": 1}, 7,
                     KID + " ", KID.swapcase())
     },

@@ -6,6 +6,7 @@ import io
 import json
 import logging
 from collections.abc import Iterator
+from time import perf_counter
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,7 +14,7 @@ import pytest
 import structlog
 from flask import Flask, Response
 
-from idp.logs import HIDDEN, configure, request_log
+from idp.logs import HIDDEN, configure, redact, request_log
 from idp.settings import Settings
 
 JWT = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl"
@@ -158,3 +159,16 @@ def test_an_id_that_is_no_id_is_ignored(stream: io.StringIO) -> None:
 def test_a_path_cannot_forge_a_line(stream: io.StringIO) -> None:
     make_app().test_client().get("/x%0a%7b%22event%22%3a%22forged%22%7d")
     assert [line["event"] for line in lines(stream)] == ["request"]
+
+
+def test_redaction_takes_linear_time() -> None:
+    """A path of 57 kB of half-tokens held the interpreter for seconds (ReDoS)."""
+    for evil in ("eyJ" * 19000, "/" + "eyJabcdefghij." * 4000, "ab_" * 19000, "Bearer " * 8000, "://" * 19000):
+        short, long = (_seconds(evil[: len(evil) // 4]), _seconds(evil))
+        assert long < max(40 * short, 0.5), evil[:20]
+
+
+def _seconds(text: str) -> float:
+    began = perf_counter()
+    redact(None, "info", {"event": "request", "path": text})  # type: ignore[arg-type]
+    return perf_counter() - began

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.server
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -114,3 +115,41 @@ def test_with_the_operators_switch_private_addresses_are_fetched(server: str) ->
 def test_what_is_no_small_json_object_is_refused(server: str, path: str) -> None:
     with pytest.raises(FetchRefused):
         OPEN.json_object(server + path)
+
+
+@pytest.mark.parametrize("part", ["body", "headers"])
+def test_a_server_that_drips_is_left_in_time(part: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A socket's time-out is for one read; a byte now and then must not hold a thread."""
+    monkeypatch.setattr("idp.outgoing.TIMEOUT_SECONDS", 0.5)
+    listener = socket.create_server(("127.0.0.1", 0))
+    over = threading.Event()
+
+    def drip() -> None:
+        connection, _ = listener.accept()
+        with connection:
+            connection.recv(4096)
+            connection.sendall(b"HTTP/1.1 200 OK\r\n" + (b"Content-Length: 9999\r\n\r\n" if part == "body" else b""))
+            while not over.wait(0.1):
+                try:
+                    connection.sendall(b"x")
+                except OSError:
+                    return
+
+    thread = threading.Thread(target=drip)
+    thread.start()
+    began = time.monotonic()
+    try:
+        with pytest.raises(FetchRefused):
+            OPEN.json_object(f"http://127.0.0.1:{listener.getsockname()[1]}/jwks")
+        assert time.monotonic() - began < 3
+    finally:
+        over.set()
+        thread.join()
+        listener.close()
+
+
+@pytest.mark.parametrize("address", ["::7f00:1", "::ffff:0:7f00:1", "fec0::1", "64:ff9b:1::a00:1", "5f00::1"])
+def test_what_nobody_was_given_is_not_public(address: str, connected: list[Any]) -> None:
+    with pytest.raises(FetchRefused):
+        GUARDED.json_object(f"https://[{address}]/")
+    assert connected == []

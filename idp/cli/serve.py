@@ -54,8 +54,8 @@ def _run(arguments: argparse.Namespace) -> Answer:
     settings = configured()
     _check_address(arguments.host, arguments.port)
     database.prepare(settings)
-    with application(settings):
-        pass
+    with application(settings) as extension:
+        extension.services.keys.signer()  # a wrong master key is refused here, not at the first sign-in
     multiprocessing.set_start_method("spawn", force=True)
     server(arguments.host, arguments.port, arguments.workers, arguments.threads).serve()
     return Answer({"stopped": True}, "")

@@ -30,6 +30,18 @@ def claims_of(user: User, names: Iterable[str]) -> dict[str, object]:
     return {name: own[name] for name in dict.fromkeys(names) if own.get(name) not in (None, "")}
 
 
+SCOPE_OF_CLAIM = {name: scope for scope, names in CLAIMS_OF_SCOPE.items() for name in names}
+
+
+def scope_with_claims(scope: tuple[str, ...], claims: Mapping[str, object]) -> tuple[str, ...]:
+    """What a person must have allowed: the scopes, and those whose claims are asked for one by one.
+
+    ``claims`` (section 5.5) is another way of asking, not a way around being asked.
+    """
+    names = (*requested(claims, "userinfo"), *requested(claims, "id_token"))
+    return tuple(dict.fromkeys((*scope, *(SCOPE_OF_CLAIM[name] for name in names))))
+
+
 def requested(claims: Mapping[str, object], where: str) -> tuple[str, ...]:
     """Names asked for by the ``claims`` parameter for ``id_token`` or ``userinfo`` (section 5.5)."""
     members = claims.get(where)

@@ -20,6 +20,7 @@ from .scope import parse_scope
 MAX_URIS, MAX_URI, MAX_NAME, MAX_KEYS = 20, 2000, 256, 20
 SIGNING_ALGS = ("RS256", "PS256", "ES256", "EdDSA")
 _URI = re.compile(r"[A-Za-z0-9\-._~:/?\[\]@!$&'()*+,;=%]+")
+_JWK_MEMBERS = ("kty", "kid", "use", "key_ops", "alg", "n", "e", "crv", "x", "y")
 _LINKS = ("client_uri", "logo_uri", "policy_uri", "tos_uri")
 _TEXTS = ("software_id", "software_version")
 
@@ -171,7 +172,7 @@ def _jwks(sent: Mapping[str, object], key_ok: Callable[[Mapping[str, object]], b
             raise _bad("jwks: holds a private or symmetric key; treat it as lost and make another")
         if key.get("use", "sig") == "sig" and not key_ok(key):
             raise _bad("jwks: a key is malformed or too weak")
-    return {"keys": keys}
+    return {"keys": [{name: key[name] for name in _JWK_MEMBERS if name in key} for key in keys]}
 
 
 def _rest(sent: Mapping[str, object]) -> dict[str, object]:

@@ -21,6 +21,9 @@ from .interaction import AuthorizationRequest, Interaction
 from .scope import OPENID
 from .session import ACR_SUPPORTED, Session
 
+FRESH_SECONDS = 600
+"""For how long a sign-in within the interaction passes for ``max_age`` whatever that says."""
+
 
 @dataclass(frozen=True, slots=True)
 class SignIn:
@@ -108,11 +111,12 @@ def _must_sign_in_again(
 ) -> bool:
     if request.hinted_sub is not None and request.hinted_sub != session.user_id:
         return True  # Core 3.1.2.1, id_token_hint: the End-User it names, or nobody
-    if interaction is not None and session.auth_time >= interaction.created_at:
+    age = (now - session.auth_time).total_seconds()
+    if interaction is not None and session.auth_time >= interaction.created_at and age <= FRESH_SECONDS:
         return False
-    if "login" in request.prompt:
+    if "login" in request.prompt and (interaction is None or session.auth_time < interaction.created_at):
         return True
-    return request.max_age is not None and (now - session.auth_time).total_seconds() > request.max_age
+    return request.max_age is not None and age > request.max_age
 
 
 def _consent(
@@ -120,8 +124,8 @@ def _consent(
     interaction: Interaction | None,
 ) -> Decision:  # fmt: skip
     given = consent.scopes if consent is not None else ()
-    new = tuple(scope for scope in request.scope if scope not in given)
-    already = tuple(scope for scope in request.scope if scope in given)
+    new = tuple(scope for scope in request.to_consent if scope not in given)
+    already = tuple(scope for scope in request.to_consent if scope in given)
     if _answered_by(interaction.consented_by if interaction else None, session) and not new:
         return Issue()
     if "consent" in request.prompt:

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
+from .claims import scope_with_claims
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuthorizationRequest:
@@ -36,6 +38,11 @@ class AuthorizationRequest:
     acr_essential: bool = False
     ui_locales: tuple[str, ...] = ()
     claims: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def to_consent(self) -> tuple[str, ...]:
+        """Everything the person must allow: the scopes, and those behind single claims."""
+        return scope_with_claims(self.scope, self.claims)
 
     @property
     def openid(self) -> bool:

@@ -17,7 +17,7 @@ import hmac
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import Enum
 from uuid import UUID
 
@@ -56,6 +56,11 @@ class RefreshFamily:
     created_at: datetime
     idle_seconds: int
     expires_at: datetime
+
+    @property
+    def ends_at(self) -> datetime:
+        """When it dies if nobody uses it: idle or absolute end, whichever comes first."""
+        return min(self.expires_at, self.rotated_at + timedelta(seconds=self.idle_seconds))
 
 
 @dataclass(frozen=True, slots=True)

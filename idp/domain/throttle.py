@@ -4,6 +4,9 @@ Counters stand against a password guess: the account from one address, the addre
 (by the minute and by the hour), and the account over all addresses. Whoever brings the cookie of a
 device this account has used before passes one counter only, of that very device, so that strangers who
 exhaust the others lock nobody out of a browser they know. A counter is a window, never a permanent state.
+
+What is left, and said: an attacker with many addresses can keep *new* browsers of one account waiting,
+a quarter of an hour at a time. Without that brake he would have as many guesses as addresses.
 """
 
 from __future__ import annotations
@@ -51,7 +54,7 @@ def password_brakes(email: str, address: str, known_device: UUID | None) -> tupl
         Brake(_key("password", account, "from", place), 10, 900),
         Brake(_key("password", "from", place), 10, 60),  # short: people behind one NAT recover soon
         Brake(_key("password", "from", place, "hour"), 60, 3600),
-        Brake(_key("password", account), 100, 3600),
+        Brake(_key("password", account), 100, 900),
     )
 
 
@@ -63,6 +66,11 @@ def registration_brakes(address: str) -> tuple[Brake, ...]:
 def client_registration_brakes(address: str) -> tuple[Brake, ...]:
     """New clients from one place (open dynamic registration)."""
     return (Brake(_key("client registration", network_of(address)), 200, 3600),)
+
+
+def client_change_brakes(client_id: str, address: str) -> tuple[Brake, ...]:
+    """A client that rewrites its own registration (RFC 7592): every change is recorded."""
+    return (Brake(_key("client change", client_id, network_of(address)), 60, 3600),)
 
 
 def client_secret_brakes(client_id: str, address: str) -> tuple[Brake, ...]:

@@ -20,6 +20,7 @@ from ..errors import ProtocolError
 
 MAX_FIELDS = 200
 MAX_VALUE = 8192
+MAX_FRONT_CHANNEL = 12 * 1024
 REPEATABLE = frozenset({"resource", "audience"})
 
 
@@ -93,8 +94,15 @@ def query_or_form() -> Parameters:
     if request.method == "POST":
         if request.mimetype != "application/x-www-form-urlencoded":
             raise invalid_request("send application/x-www-form-urlencoded", "OpenID Connect Core 3.1.2.1", 415)
-        return parse(request.get_data(cache=False))
-    return parse(request.query_string)
+        return parse(_short(request.get_data(cache=False)))
+    return parse(_short(request.query_string))
+
+
+def _short(raw: bytes) -> bytes:
+    """What a stranger can make us keep while nobody has signed in yet is bounded."""
+    if len(raw) > MAX_FRONT_CHANNEL:
+        raise invalid_request("the request is too long", "RFC 9110 15.5.15")
+    return raw
 
 
 def json_object(section: str, error: str) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from urllib.parse import quote, urlencode, urlsplit, urlunsplit
+from urllib.parse import quote, urlencode
 
 from flask import Response, make_response, render_template
 
@@ -55,12 +55,11 @@ def error_for_programs(error: IdpError) -> Response:
 def with_parameters(uri: str, parameters: Mapping[str, str]) -> str:
     """Add parameters to the query of a vetted redirect URI, keeping what it holds (RFC 6749 3.1.2).
 
-    Every value is percent-encoded as a whole, so no ``state`` can add a parameter or a header.
+    The URI itself stays as it was registered, to the letter. Every value is percent-encoded as a
+    whole, so no ``state`` can add a parameter or a header.
     """
-    parts = urlsplit(uri)
-    added = urlencode(parameters, quote_via=quote)
-    query = f"{parts.query}&{added}" if parts.query else added
-    return urlunsplit((parts.scheme, parts.netloc, parts.path, query, ""))
+    separator = "&" if "?" in uri else "?"
+    return f"{uri}{separator}{urlencode(parameters, quote_via=quote)}" if parameters else uri
 
 
 def redirect_to_client(target: str) -> Response:

@@ -14,7 +14,6 @@ from ..domain.client import Client
 from ..domain.ports import Clock
 from ..errors import ProtocolError
 from ..services.codes import Grant
-from ..services.tokens import Tokens
 from .requests import form
 from .responses import json_answer
 from .rfc9068_access_token import AccessTokens
@@ -26,20 +25,18 @@ Extend = Callable[[TokenAnswer, Grant, Client], None]
 class TokenAnswers:
     """RFC 6749 section 5.1: what a successful answer holds; OpenID Connect adds ``id_token``."""
 
-    def __init__(self, access_tokens: AccessTokens, tokens: Tokens, clock: Clock, extensions: Sequence[Extend]) -> None:
+    def __init__(self, access_tokens: AccessTokens, clock: Clock, extensions: Sequence[Extend]) -> None:
         self._access_tokens = access_tokens
-        self._tokens = tokens
         self._clock = clock
         self._extensions = extensions
 
     def make(self, grant: Grant, client: Client) -> TokenAnswer:
         """The JSON object of the answer."""
-        audience, scope = self._tokens.address(grant.resources, grant.scope)
         answer: TokenAnswer = {
-            "access_token": self._access_tokens.make(grant, audience, scope, self._clock.now()),
+            "access_token": self._access_tokens.make(grant, self._clock.now()),
             "token_type": "Bearer",
             "expires_in": self._access_tokens.life,
-            "scope": " ".join(scope),
+            "scope": " ".join(grant.scope),
         }
         if grant.refresh_token is not None:
             answer["refresh_token"] = grant.refresh_token

@@ -24,11 +24,16 @@ def bearer_token() -> str:
     if len(found) > 1:
         raise _bad("more than one token", "RFC 6750 2")
     if not found:
-        raise ProtocolError(
-            "invalid_token", "send an access token", section="RFC 6750 3.1", status=401,
-            headers={"WWW-Authenticate": 'Bearer realm="idp"'},
-        )  # fmt: skip
+        raise _missing()
     return found[0]
+
+
+def _missing() -> ProtocolError:
+    """Section 3.1: whoever sent no bearer token is challenged, without an error code in the challenge."""
+    return ProtocolError(
+        "invalid_token", "send an access token", section="RFC 6750 3.1", status=401,
+        headers={"WWW-Authenticate": 'Bearer realm="idp"'},
+    )  # fmt: skip
 
 
 def invalid_token() -> ProtocolError:
@@ -47,7 +52,7 @@ def _from_header() -> list[str]:
         return []
     match = _HEADER.fullmatch(header)
     if match is None:
-        raise invalid_token() if header.lower().startswith("bearer") else _bad("not a bearer token", "RFC 6750 2.1")
+        raise invalid_token() if header.lower().startswith("bearer") else _missing()
     return [match.group(1)]
 
 

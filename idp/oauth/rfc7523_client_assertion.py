@@ -17,7 +17,7 @@ import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from .. import jose
@@ -28,6 +28,7 @@ from ..outgoing import FetchRefused, Outgoing
 
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 LEEWAY_SECONDS, MAX_LIFE_SECONDS = 10, 3600
+KEPT_LONGER = timedelta(seconds=LEEWAY_SECONDS + 60)  # a jti is remembered for as long as it could be taken
 _JWKS_AGE_SECONDS, _JWKS_PAUSE_SECONDS = 300.0, 10.0
 
 
@@ -110,7 +111,7 @@ class ClientAssertions:
             raise TokenRejected("exp too far away")
         expires = datetime.fromtimestamp(claims["exp"], tz=UTC)
         jti_hash = hashlib.sha256(claims["jti"].encode("utf-8", "surrogatepass")).digest()
-        if not self._used.claim(client.client_id, jti_hash, expires):
+        if not self._used.claim(client.client_id, jti_hash, expires + KEPT_LONGER):
             raise TokenRejected("jti used before")
 
     def _key(self, client: Client, kid: str | None, alg: str) -> jose.VerifyKey | None:

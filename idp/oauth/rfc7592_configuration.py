@@ -7,13 +7,15 @@ unknown client is answered alike (section 2.1). Replacing renews the token; dele
 from __future__ import annotations
 
 import hmac
+from collections.abc import Callable
 from typing import Any
 
 from flask import Blueprint, Response
 
 from ..domain.client import Client
-from ..domain.ports import Work
-from ..errors import ProtocolError
+from ..domain.ports import Clock, Throttles, Work
+from ..domain.throttle import client_change_brakes
+from ..errors import ProtocolError, Throttled
 from ..services.clients import Clients, NewClient
 from ..services.sessions import secret_hash
 from ..settings import Settings
@@ -33,10 +35,21 @@ _SERVER_SIDE = (
 class ConfigurationEndpoint:
     """GET, PUT and DELETE /register/<client_id>."""
 
-    def __init__(self, settings: Settings, clients: Clients, work: Work) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        clients: Clients,
+        throttles: Throttles,
+        clock: Clock,
+        work: Work,
+        address_of_request: Callable[[], str],
+    ) -> None:
         self._settings = settings
         self._clients = clients
+        self._throttles = throttles
+        self._clock = clock
         self._work = work
+        self._address = address_of_request
 
     def mount(self, blueprint: Blueprint) -> None:
         """Where it stands."""
@@ -53,11 +66,16 @@ class ConfigurationEndpoint:
         return json_answer(information(same, self._settings))
 
     def put(self, client_id: str) -> Response:
-        """Section 2.2."""
-        client, _token = self._own(client_id)
+        """Section 2.2. The body is read before the client: a slow one must not outlast a disabling."""
+        _client, token = self._own(client_id)
         metadata = json_object("RFC 7592 2.2", INVALID)
-        _check_identity(metadata, client)
+        if wait := self._throttles.take(client_change_brakes(client_id, self._address()), self._clock.now()):
+            raise Throttled(wait)
         with self._work():
+            client = self._clients.own(client_id, token, hold=True)
+            if client is None:
+                raise invalid_token()
+            _check_identity(metadata, client)
             changed = self._clients.replace_metadata(client, metadata, f"client:{client.client_id}")
         return json_answer(information(changed, self._settings))
 
@@ -70,9 +88,8 @@ class ConfigurationEndpoint:
 
     def _own(self, client_id: str) -> tuple[Client, str]:
         token = bearer_token()
-        client = self._clients.find(client_id) if "\x00" not in client_id else None
-        held = client.registration_token_hash if client is not None else None
-        if not hmac.compare_digest(secret_hash(token), held or bytes(32)) or client is None or client.disabled_at:
+        client = self._clients.own(client_id, token)
+        if client is None:
             raise invalid_token()
         return client, token
 

@@ -50,7 +50,7 @@ class Introspection:
     def alive(self, token: AccessToken) -> bool:
         """Does what this token hangs on live at this moment?"""
         if token.sid is None:
-            return self._tokens.client_token_live(token.client_id, token.jti)
+            return self._tokens.client_token_live(token.client_id, token.jti, token.iat)
         found = self._tokens.liveness(token.sid)
         return (
             found is not None and found.live and found.client_id == token.client_id and str(found.user_id) == token.sub
@@ -64,7 +64,7 @@ class Introspection:
         return {
             "active": True, "iss": self._issuer, "sub": str(family.user_id), "client_id": family.client_id,
             "scope": " ".join(family.scope), "sid": str(family.client_session_id),
-            "iat": int(family.rotated_at.timestamp()), "exp": int(family.expires_at.timestamp()),
+            "iat": int(family.rotated_at.timestamp()), "exp": int(family.ends_at.timestamp()),
         }  # fmt: skip
 
 

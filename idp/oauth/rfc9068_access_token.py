@@ -47,13 +47,14 @@ class AccessTokens:
         self._keys = keys
         self._randomness = randomness
 
-    def make(self, grant: Grant, audience: tuple[str, ...], scope: tuple[str, ...], now: datetime) -> str:
+    def make(self, grant: Grant, now: datetime) -> str:
         """Sign one. ``aud`` is a string when there is one audience."""
         issued = int(now.timestamp())
+        audience = grant.audience[0] if len(grant.audience) == 1 else list(grant.audience)
         claims: dict[str, object] = {
-            "iss": self._issuer, "sub": str(grant.user_id or grant.client_id),
-            "aud": audience[0] if len(audience) == 1 else list(audience), "client_id": grant.client_id,
-            "iat": issued, "exp": issued + self.life, "jti": self._randomness.uuid().hex, "scope": " ".join(scope),
+            "iss": self._issuer, "sub": str(grant.user_id or grant.client_id), "aud": audience,
+            "client_id": grant.client_id, "iat": issued, "exp": issued + self.life,
+            "jti": self._randomness.uuid().hex, "scope": " ".join(grant.scope),
         }  # fmt: skip
         if grant.sid is not None and grant.auth_time is not None:
             claims |= {

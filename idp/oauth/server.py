@@ -39,7 +39,7 @@ from ..services.tokens import Tokens
 from .requests import Parameters
 from .rfc6749_client_authentication import ClientAuthentication
 from .rfc7636_pkce import check_verifier
-from .rfc8707_resource import check_resources, narrow
+from .rfc8707_resource import narrow
 
 # Every grant of Authlib writes live tokens at DEBUG (authlib.md 1.3 #18).
 logging.getLogger("authlib").setLevel(logging.WARNING)
@@ -131,6 +131,15 @@ class _Answering(BaseGrant, TokenEndpointMixin):
         """The client, wrapped so that Authlib can ask for its grants."""
         return _AuthlibClient(self.server.authenticate_client(self.request, ()))
 
+    def addressed(self, grant: Grant) -> Grant:
+        """For whom the token is, and what it may carry there (RFC 8707 section 2.2)."""
+        tokens = self.server.tokens
+        resources = narrow(grant.resources, self.request.resources, grant.scope, tokens)
+        audience, scope = tokens.address(resources, grant.scope)
+        if not audience:
+            raise ProtocolError("invalid_target", "none of the resources exists any more", section="RFC 8707 2")
+        return replace(grant, resources=resources, audience=audience, scope=scope)
+
     def generate_token(self, *_args: Any, **_kwargs: Any) -> TokenAnswer:
         """From the grant that this request earned; Authlib's arguments know less."""
         return self.server.make_answer(self.grant, self.request.client.client)
@@ -175,11 +184,14 @@ class CodeGrant(_Answering, AuthorizationCodeGrant):
         return _LoadedCode(loaded)
 
     def authenticate_user(self, authorization_code: _LoadedCode) -> bool:
-        """The atomic claim, and what it creates."""
+        """The atomic claim, and what it creates.
+
+        Everything that must be looked up for the answer is, before the code is used up for good: an
+        honest client whose answer fails may try again, and not be taken for a replay.
+        """
         with self.server.work():
             grant = self.server.codes.redeem(authorization_code.code, self.request.client.client)
-        resources = narrow(grant.resources, self.request.resources, grant.scope, self.server.tokens)
-        self.grant = replace(grant, resources=resources)
+            self.grant = self.addressed(grant)
         return True
 
     def delete_authorization_code(self, authorization_code: _LoadedCode) -> None:
@@ -202,7 +214,9 @@ class RefreshGrant(_Answering, RefreshTokenGrant):
         """Rotate."""
         scope = _scope(self.request.parameters)
         client = self.request.client.client
-        self.grant = self.server.refreshing.refresh(refresh_token, client, scope, self.request.resources)
+        self.grant = self.addressed(
+            self.server.refreshing.refresh(refresh_token, client, scope, self.request.resources)
+        )  # fmt: skip
         return True
 
     def issue_token(self, user: Any, refresh_token: PresentedToken) -> TokenAnswer:  # noqa: ARG002
@@ -225,8 +239,7 @@ class CredentialsGrant(_Answering, ClientCredentialsGrant):
                 "unauthorized_client", "the client is not registered for client_credentials", section="RFC 6749 5.2"
             )  # fmt: skip
         self.request.client = wrapped
-        resources = check_resources(self.request.resources, self.server.issuer, self.server.tokens)
-        self.grant = Grant(client_id=client.client_id, scope=self._granted(client), resources=resources)
+        self.grant = self.addressed(Grant(client_id=client.client_id, scope=self._granted(client), resources=()))
 
     def _granted(self, client: Client) -> tuple[str, ...]:
         """Scopes of APIs alone: there is no person. What anybody can register earns no API scope."""

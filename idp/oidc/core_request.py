@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
+from ..domain.claims import SCOPE_OF_CLAIM
 from ..domain.client import Client
 from ..errors import ProtocolError, TokenRejected
 from ..oauth.requests import Parameters, invalid_request
@@ -32,7 +33,7 @@ class AuthenticationRequests:
     def read(self, parameters: Parameters, client: Client) -> dict[str, Any]:
         """Members of AuthorizationRequest. Raises ProtocolError, to be told to the client."""
         _refuse_request_objects(parameters)
-        claims = _claims(parameters)
+        claims = _open_to(client, _claims(parameters))
         acr_values, essential = _acr(parameters, claims)
         return {
             "nonce": parameters.get("nonce"),
@@ -101,6 +102,15 @@ def _claims(parameters: Parameters) -> dict[str, Any]:
     return {where: _members(document[where]) for where in ("userinfo", "id_token") if where in document}
 
 
+def _open_to(client: Client, claims: dict[str, Any]) -> dict[str, Any]:
+    """Without claims whose scope the client may not ask for (ASVS 10.4.11); protocol claims stay."""
+
+    def allowed(name: str) -> bool:
+        return SCOPE_OF_CLAIM.get(name) is None or SCOPE_OF_CLAIM[name] in client.scope
+
+    return {where: {name: wish for name, wish in members.items() if allowed(name)} for where, members in claims.items()}
+
+
 def _members(value: Any) -> dict[str, Any]:
     if not isinstance(value, dict) or len(value) > 50:
         raise invalid_request("claims: userinfo and id_token must be JSON objects", "OpenID Connect Core 5.5")
@@ -117,9 +127,9 @@ def _request(member: Any) -> dict[str, Any] | None:
     if member.get("essential") is True:
         kept["essential"] = True
     wanted = [member.get("value"), *(member["values"] if isinstance(member.get("values"), list) else [])]
-    values = [item for item in wanted if isinstance(item, str) and _plain(item)][:20]
-    if values:
-        kept["values"] = values
+    present = [item for item in wanted if item is not None][:20]
+    if present:  # a value that is no string is kept as one that nobody has: a demand nobody can meet
+        kept["values"] = [item if isinstance(item, str) and _plain(item) else "" for item in present]
     return kept
 
 

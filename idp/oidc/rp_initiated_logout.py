@@ -35,10 +35,12 @@ _SECTION = "OpenID Connect RP-Initiated Logout 1.0 section 2"
 
 @dataclass(frozen=True, slots=True)
 class LogoutRequest:
-    """A checked request: who asks, where to go after, whether the hint proves this session."""
+    """A checked request: who asks, where to go after, whether there is a hint of ours, and whether it
+    proves this very session."""
 
     client: Client | None
     target: str | None
+    hinted: bool
     proven: bool
 
 
@@ -68,7 +70,7 @@ class LogoutEndpoint:
             return self._question(parameters, asked)
         if current is not None:
             self._end(current)
-        return self._done(asked, after_form=False)
+        return self._done(asked, after_form=False, ended=current is not None)
 
     def confirm(self) -> Response:
         """The person answered our question with yes."""
@@ -81,14 +83,15 @@ class LogoutEndpoint:
         asked = self._read(parameters, current)
         if current is not None:
             self._end(current)
-        return self._done(asked, after_form=True)
+        return self._done(asked, after_form=True, ended=current is not None)
 
     # ── reading ──────────────────────────────────────────────────────────────────────────────────
 
     def _read(self, parameters: Parameters, current: Current | None) -> LogoutRequest:
         hint = self._hint(parameters)
         client = self._client(parameters, hint)
-        return LogoutRequest(client, self._target(parameters, client), self._proves(hint, current))
+        target = self._target(parameters, client)
+        return LogoutRequest(client, target, hint is not None, self._proves(hint, current))
 
     def _hint(self, parameters: Mapping[str, str]) -> dict[str, Any] | None:
         """The claims of the hint; a hint that is none of ours counts as absent: then we ask."""
@@ -103,8 +106,9 @@ class LogoutEndpoint:
         if named is not None and hinted is not None and named != hinted:
             raise invalid_request("client_id is not the one that id_token_hint was issued to", _SECTION)
         client_id = named or (hinted if isinstance(hinted, str) else None)
-        client = self._services.clients.find(client_id) if client_id else None
-        if named is not None and (client is None or client.disabled_at is not None):
+        found = self._services.clients.find(client_id) if client_id else None
+        client = found if found is not None and found.disabled_at is None else None
+        if named is not None and client is None:
             raise invalid_request("client_id names no app we know", _SECTION)
         return client
 
@@ -156,16 +160,26 @@ class LogoutEndpoint:
                 origin=self._browser.origin(),
             )  # fmt: skip
 
-    def _done(self, asked: LogoutRequest, *, after_form: bool) -> Response:
+    def _done(self, asked: LogoutRequest, *, after_form: bool, ended: bool) -> Response:
+        """Leave for the app only if a hint of ours or the person's own answer vouches for that.
+
+        ``client_id`` alone is public, and where anybody may register it makes no redirect trustworthy
+        (section 3, RFC 9700 section 4.11.2): then the way on is a link on our page.
+        """
         name = asked.client.client_name if asked.client else ""
-        if asked.target is None:
-            response = make_response(
-                render_template("signed_out.html", minutes=-(-self._settings.access_token_life // 60))
-            )
+        if asked.target is None or not (asked.hinted or after_form):
+            response = self._page(asked.target, name)
         elif after_form:
             response = hand_off(asked.target, name)
         else:
             response = redirect_to_client(asked.target)
         self._browser.forget(response)
-        response.headers.update({**NO_STORE, "Clear-Site-Data": '"cache", "storage"'})
+        response.headers.update(NO_STORE)
+        if ended:
+            response.headers["Clear-Site-Data"] = '"cache", "storage"'
         return response
+
+    def _page(self, target: str | None, name: str) -> Response:
+        continue_to = {"url": target, "name": name} if target is not None else None
+        minutes = -(-self._settings.access_token_life // 60)
+        return make_response(render_template("signed_out.html", minutes=minutes, continue_to=continue_to))

@@ -6,6 +6,7 @@ not 256 random bits, and would cap a token endpoint at a few requests a second.
 
 from __future__ import annotations
 
+import hmac
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -73,6 +74,8 @@ class Clients:
     ) -> NewClient:
         """Register. Raises ProtocolError (RFC 7591 section 3.2.2) for metadata that cannot be."""
         checked = self._checked(metadata)
+        if client_id is not None and not _CLIENT_ID.fullmatch(client_id):
+            raise InputRefused({"client_id": "use 1 to 256 printable ASCII characters (RFC 6749 appendix A.1)"})
         now = self._stores.clock.now()
         chance = self._stores.randomness
         secret = chance.token() if checked.token_endpoint_auth_method in _WITH_SECRET else None
@@ -88,8 +91,21 @@ class Clients:
         self._record("client.created", client, "operator" if origin is ClientOrigin.OPERATOR else "anonymous")
         return NewClient(client=client, client_secret=secret, registration_access_token=token)
 
+    def own(self, client_id: str, token: str, *, hold: bool = False) -> Client | None:
+        """The client whose registration access token this is (RFC 7592 section 3); constant time.
+
+        With ``hold`` the row is locked until commit: what an operator did meanwhile is seen, and what
+        comes later waits.
+        """
+        if not _CLIENT_ID.fullmatch(client_id):
+            return None
+        client = self._stores.clients.hold(client_id) if hold else self._stores.clients.get(client_id)
+        kept = client.registration_token_hash if client is not None else None
+        right = hmac.compare_digest(secret_hash(token), kept or bytes(32)) and kept is not None
+        return client if client is not None and right and client.disabled_at is None else None
+
     def replace_metadata(self, client: Client, metadata: Mapping[str, object], by: str) -> NewClient:
-        """RFC 7592 section 2.2: the new document replaces the old as a whole.
+        """RFC 7592 section 2.2: the new document replaces the old as a whole. ``client`` is held.
 
         A method that needs a secret where there was none gets one; one that needs none loses it.
         The registration access token is renewed with every change.
@@ -109,7 +125,7 @@ class Clients:
 
     def update(self, client_id: str, changes: Mapping[str, object], **operator: object) -> Client:
         """An operator changes single members; ``operator`` ones are those no client may set itself."""
-        client = self.get(client_id)
+        client = self._held(client_id)
         changed = self._with_metadata(client, self._checked({**document(client), **changes}))
         known = {"trusted", "pkce_required", "refresh_grace"}
         if unknown := set(operator) - known:
@@ -120,7 +136,7 @@ class Clients:
 
     def rotate_secret(self, client_id: str) -> str:
         """A new secret; the old one is dead at once. Raises NotFound, or InputRefused if it has none."""
-        client = self.get(client_id)
+        client = self._held(client_id)
         if client.token_endpoint_auth_method not in _WITH_SECRET:
             raise InputRefused({"client_id": "this client authenticates without a secret"})
         secret = self._stores.randomness.token()
@@ -129,25 +145,32 @@ class Clients:
 
     def disable(self, client_id: str, by: str = "operator") -> Client:
         """It can do nothing any more; what it holds ends, consent is withdrawn (design.md section 5)."""
-        client = replace(self.get(client_id), disabled_at=self._stores.clock.now())
+        client = replace(self._held(client_id), disabled_at=self._stores.clock.now())
         self._save(client, "client.disabled", by)
         self._end(client, EndReason.CLIENT_DISABLED, by)
         return client
 
     def enable(self, client_id: str, by: str = "operator") -> Client:
         """Let it work again; what had ended stays ended."""
-        client = replace(self.get(client_id), disabled_at=None)
+        client = replace(self._held(client_id), disabled_at=None)
         self._save(client, "client.enabled", by)
         return client
 
     def delete(self, client_id: str, by: str = "operator") -> None:
         """End what it holds, then forget it. Raises NotFound."""
-        client = self.get(client_id)
+        client = self._held(client_id)
         self._end(client, EndReason.CLIENT_DELETED, by)
         self._stores.clients.delete(client_id)
         self._record("client.deleted", client, by)
 
     # ── inside ───────────────────────────────────────────────────────────────────────────────────
+
+    def _held(self, client_id: str) -> Client:
+        """As the row is now, locked until commit. Raises NotFound."""
+        client = self._stores.clients.hold(client_id) if _CLIENT_ID.fullmatch(client_id) else None
+        if client is None:
+            raise NotFound(client_id)
+        return client
 
     def _checked(self, metadata: Mapping[str, object]) -> ClientMetadata:
         try:

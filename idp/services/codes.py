@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from ..domain.claims import scope_with_claims
 from ..domain.client import Client, GrantType
 from ..domain.code import AuthorizationCode
 from ..domain.interaction import AuthorizationRequest
@@ -31,11 +32,15 @@ from .sessions import Current, SessionControl, secret_hash
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grant:
-    """Everything a token answer is made from. ``user_id`` and ``sid`` are None without a person."""
+    """Everything a token answer is made from. ``user_id`` and ``sid`` are None without a person.
+
+    ``audience`` is filled in when the token request has been compared with what was granted.
+    """
 
     client_id: str
     scope: tuple[str, ...]
     resources: tuple[str, ...]
+    audience: tuple[str, ...] = ()
     user_id: UUID | None = None
     user: User | None = None
     sid: UUID | None = None
@@ -50,6 +55,17 @@ class Grant:
 def invalid_grant(description: str, section: str, *, persist: bool = False) -> ProtocolError:
     """RFC 6749 section 5.2, invalid_grant."""
     return ProtocolError("invalid_grant", description, section=section, persist=persist)
+
+
+def still_allowed(scope: tuple[str, ...], client: Client) -> tuple[str, ...]:
+    """What of a granted scope the client's registration still allows, read anew on every use.
+
+    Raises invalid_grant if that is nothing of what there was (security.md D).
+    """
+    kept = tuple(name for name in scope if name in client.scope)
+    if scope and not kept:
+        raise invalid_grant("the app may no longer ask for anything of this", "RFC 6749 6")
+    return kept
 
 
 class Codes:
@@ -89,6 +105,7 @@ class Codes:
         """Use a compared code up and create what it stands for. In the caller's transaction."""
         now = self._stores.clock.now()
         self._hold_consent(found, client)
+        scope = still_allowed(found.scope, client)
         if not self._stores.codes.claim(found.code_hash, now):
             raise self._not_claimed(found)
         session = self._stores.sessions.lock_live(found.session_id, now)
@@ -98,7 +115,7 @@ class Codes:
         self._stores.codes.redeemed(found.code_hash, joined.id)
         return Grant(
             client_id=client.client_id, user_id=found.user_id, user=self._stores.users.get(found.user_id),
-            sid=joined.id, scope=found.scope, resources=found.resources, auth_time=found.auth_time, acr=found.acr,
+            sid=joined.id, scope=scope, resources=found.resources, auth_time=found.auth_time, acr=found.acr,
             amr=found.amr, nonce=found.nonce, claims=found.claims,
             refresh_token=self._refresh_token(found, joined, client, now),
         )  # fmt: skip
@@ -114,7 +131,7 @@ class Codes:
         if client.trusted:
             return
         consent = self._stores.consents.hold(found.user_id, client.client_id)
-        if consent is None or not consent.covers(found.scope):
+        if consent is None or not consent.covers(scope_with_claims(found.scope, found.claims)):
             raise invalid_grant("the consent of this code has been withdrawn", "RFC 6749 5.2")
 
     def _not_claimed(self, found: AuthorizationCode) -> ProtocolError:

@@ -66,9 +66,9 @@ class Consents:
     def allow(self, interaction: Interaction, session: Session) -> None:
         """The person pressed Allow. In the caller's transaction."""
         request, now = interaction.request, self._stores.clock.now()
-        self._stores.consents.allow(session.user_id, request.client_id, request.scope, now)
+        self._stores.consents.allow(session.user_id, request.client_id, request.to_consent, now)
         self._stores.interactions.consented(interaction.id, session.id)
-        self._record("consent.allowed", session.user_id, request.client_id, Origin(), scopes=list(request.scope))
+        self._record("consent.allowed", session.user_id, request.client_id, Origin(), scopes=list(request.to_consent))
 
     def apps(self, user: User) -> tuple[AppView, ...]:
         """Every app that has consent or holds a session, latest use first."""

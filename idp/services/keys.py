@@ -154,11 +154,14 @@ class Keys:
         snapshot = self._snapshot
         if snapshot is not None and time.monotonic() - snapshot.read_at < older_than:
             return snapshot
-        with self._lock:
-            if self._snapshot is not snapshot and self._snapshot is not None:
-                return self._snapshot  # another thread has just looked
-            self._snapshot = self._read(snapshot)
+        if not self._lock.acquire(blocking=snapshot is None) and snapshot is not None:
+            return snapshot  # another thread is looking, and JWKS must not wait for a slow database
+        try:
+            if self._snapshot is snapshot or self._snapshot is None:
+                self._snapshot = self._read(snapshot)
             return self._snapshot
+        finally:
+            self._lock.release()
 
     def _read(self, previous: _Snapshot | None) -> _Snapshot:
         read_at = time.monotonic()

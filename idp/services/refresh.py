@@ -19,7 +19,7 @@ from ..domain.refresh import PresentedToken, RefreshFamily, Verdict, classify, f
 from ..domain.session import EndReason, OneClientSession
 from ..errors import ProtocolError
 from ..settings import Settings
-from .codes import Grant, invalid_grant
+from .codes import Grant, invalid_grant, still_allowed
 from .sessions import SessionControl
 from .tokens import Tokens
 
@@ -117,7 +117,8 @@ class Refreshing:
         successor = format_token(
             self._keys, self._keys.current.key_id, family.id, token.counter + 1, client.client_id
         )  # fmt: skip
-        narrowed = family.scope if scope is None else tuple(item for item in family.scope if item in scope)
+        allowed = still_allowed(family.scope, client)
+        narrowed = allowed if scope is None else tuple(item for item in allowed if item in scope)
         return Grant(
             client_id=client.client_id, user_id=family.user_id, sid=family.client_session_id, scope=narrowed,
             resources=tuple(resources) or family.resources, auth_time=family.auth_time, acr=family.acr, amr=family.amr,

@@ -9,7 +9,7 @@ from ..domain.client import Client
 from ..domain.event import SecurityEvent
 from ..domain.ports import Stores
 from ..domain.revocation import Revocation, RevocationKind
-from ..domain.scope import STANDARD_SCOPES, Resource
+from ..domain.scope import OPENID, STANDARD_SCOPES, Resource
 from ..domain.session import EndReason, Liveness, OneClientSession
 from ..domain.user import User
 from .sessions import SessionControl
@@ -39,10 +39,17 @@ class Tokens:
         found = self._stores.client_sessions.get(sid)
         return found.session_id if found is not None else None
 
-    def client_token_live(self, client_id: str, jti: str) -> bool:
-        """Is a token without a session alive: its client enabled, itself not revoked (RFC 7009)?"""
+    def client_token_live(self, client_id: str, jti: str, issued_at: int) -> bool:
+        """Is a token without a session alive: its client enabled, itself not revoked (RFC 7009)?
+
+        What was issued before the client was last disabled or deleted stays dead after it is enabled
+        or registered again: ended never comes back (P1).
+        """
         client = self._stores.clients.get(client_id)
         if client is None or client.disabled_at is not None:
+            return False
+        revoked_at = self._stores.revocations.client_revoked_at(client_id)
+        if revoked_at is not None and issued_at <= revoked_at.timestamp():
             return False
         return not self._stores.revocations.revoked_jti(jti)
 
@@ -85,10 +92,21 @@ class Tokens:
         return self.address(resources, scope)[0]
 
     def address(self, resources: tuple[str, ...], scope: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """The audience of a token and the scope it may carry there, with one look-up at most."""
+        """The audience of a token and the scope it may carry there.
+
+        Scopes whose API has gone are left out, and so are resources. The provider itself is among the
+        audience only where there is something for it: ``openid``, or nothing else.
+        """
         homes = self._homes(scope)
-        audience = resources or tuple(dict.fromkeys((self._issuer, *homes.values())))
-        return audience, tuple(name for name in scope if homes.get(name, audience[0]) in audience)
+        own = tuple(dict.fromkeys(homes.values()))
+        if resources:
+            others = tuple(item for item in resources if item != self._issuer)
+            known = self.known_resources(others) if others else {}
+            audience = tuple(item for item in resources if item == self._issuer or item in known)
+        else:
+            audience = (self._issuer, *own) if OPENID in scope or not own else own
+        kept = tuple(name for name in scope if name in STANDARD_SCOPES or homes.get(name) in audience)
+        return audience, kept
 
     def _homes(self, scope: tuple[str, ...]) -> dict[str, str]:
         own = [name for name in scope if name not in STANDARD_SCOPES]

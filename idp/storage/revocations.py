@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
+from typing import cast
 
 from sqlalchemy import bindparam, insert, select
 
@@ -22,6 +24,12 @@ _R = revocations.c
 
 _ADD = insert(revocations)
 _AFTER = select(*REVOCATION.columns).where(_R.seq > bindparam("seen")).order_by(_R.seq).limit(bindparam("most"))
+_CLIENT = (
+    select(_R.at)
+    .where(_R.kind == RevocationKind.CLIENT, _R.value == bindparam("of_client"))
+    .order_by(_R.seq.desc())
+    .limit(1)
+)
 _JTI = select(_R.seq).where(_R.kind == RevocationKind.JTI, _R.value == bindparam("jti")).limit(1)
 
 
@@ -45,6 +53,11 @@ class SqlRevocations:
     def after(self, seq: int, limit: int) -> Sequence[Revocation]:
         """What came later, in order."""
         return REVOCATION.read_all(self._db.rows(_AFTER, {"seen": seq, "most": limit}))
+
+    def client_revoked_at(self, client_id: str) -> datetime | None:
+        """The latest entry for the client as a whole."""
+        row = self._db.row(_CLIENT, {"of_client": client_id})
+        return None if row is None else cast("datetime", row[0])
 
     def revoked_jti(self, jti: str) -> bool:
         """Has this very access token been revoked (RFC 7009)?"""

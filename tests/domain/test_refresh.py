@@ -56,6 +56,7 @@ def test_every_altered_character_makes_it_junk_or_a_forgery() -> None:
     "text",
     ["", "rt_", token()[:-1], token() + "A", token()[3:], token().upper(), token().swapcase(), " " + token(),
      token() + "\n", token() + "=", token().replace("rt_", "at_"), "rt_" + "A" * 75 + "B", "rt_" + "é" * 75],
+    ids=[f"junk {number}" for number in range(13)],  # the family of every run is another
 )  # fmt: skip
 def test_junk_is_not_a_token(text: str) -> None:
     found = parse_token(text)

@@ -230,3 +230,31 @@ def test_no_other_token_is_a_refresh_token(provider: Provider, app: App, ada: Br
         with provider.nothing_changes():
             refused(provider.refresh(app, tokens[name]), 400, "invalid_grant")
     assert API not in str(claims_of(tokens["access_token"])["aud"])
+
+
+@pytest.mark.spec("ASVS", "10.4.11")
+def test_a_registration_that_shrank_shrinks_the_next_answer(alone: Provider) -> None:
+    app, ada = alone.register(), alone.sign_in()
+    tokens = alone.tokens(app, ada, scope="openid email profile")
+    with alone.stores.work():
+        alone.services.clients.update(app.id, {"scope": "openid"})
+    refreshed = answered(alone.refresh(app, tokens["refresh_token"]))
+    assert refreshed["scope"] == "openid"
+    assert set(alone.userinfo(refreshed["access_token"]).json) == {"sub"}
+    with alone.stores.work():
+        alone.services.clients.update(app.id, {"scope": "phone"})
+    refused(alone.refresh(app, refreshed["refresh_token"]), 400, "invalid_grant")
+
+
+@pytest.mark.spec("RFC 8707", "2.2")
+def test_an_api_that_has_gone_is_in_no_token(alone: Provider) -> None:
+    alone.resource("https://gone.example", gone_read="See what has gone")
+    app, ada = alone.register(), alone.sign_in()
+    tokens = alone.tokens(app, ada, scope="openid gone:read")
+    named = alone.tokens(app, ada, scope="openid gone:read", resource="https://gone.example")
+    with alone.stores.work():
+        alone.services.resources.delete("https://gone.example")
+    refreshed = answered(alone.refresh(app, tokens["refresh_token"]))
+    assert refreshed["scope"] == "openid"
+    assert claims_of(refreshed["access_token"])["aud"] == alone.settings.issuer
+    refused(alone.refresh(app, named["refresh_token"]), 400, "invalid_target")

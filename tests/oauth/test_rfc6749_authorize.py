@@ -181,7 +181,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "claims no JSON": ({"claims": "{"}, "invalid_request"),
     "claims list": ({"claims": "[]"}, "invalid_request"),
     "claims member list": ({"claims": '{"userinfo":[]}'}, "invalid_request"),
-    "claims deeper": ({"claims": "[" * 8000}, "invalid_request"),
+    "claims deeper": ({"claims": "[" * 3000}, "invalid_request"),
     "claims request": ({"claims": '{"userinfo":{"name":3}}'}, "invalid_request"),
     "essential acr": (
         {"claims": '{"id_token":{"acr":{"essential":true,"values":["gold"]}}}'}, "unmet_authentication_requirements",

@@ -8,6 +8,8 @@ from urllib.parse import urlencode
 
 import pytest
 
+from idp.domain.client import ClientOrigin
+
 from ..provider import (
     API,
     CALLBACK,
@@ -329,7 +331,7 @@ def test_a_client_for_itself(provider: Provider, machine: App) -> None:
     assert "sid" not in claims
     assert "auth_time" not in claims
     assert provider.active(machine, tokens["access_token"])
-    assert provider.userinfo(tokens["access_token"]).status_code == 403
+    assert provider.userinfo(tokens["access_token"]).status_code == 401
 
 
 @pytest.mark.spec("RFC 8707", "2.2")
@@ -369,3 +371,25 @@ def test_a_self_registered_client_earns_no_scope_of_an_api(provider: Provider, m
         "/token", {"grant_type": "client_credentials"}, headers=basic(made["client_id"], made["client_secret"])
     ))  # fmt: skip
     assert tokens["scope"] == ""
+
+
+@pytest.mark.promise("P1")
+def test_what_ended_with_its_client_stays_ended(alone: Provider) -> None:
+    machine = alone.register(grant_types=["client_credentials"], redirect_uris=[])
+    token = answered(alone.credentials(machine))["access_token"]
+    assert alone.active(machine, token)
+    with alone.stores.work():
+        alone.services.clients.disable(machine.id)
+    with alone.stores.work():
+        alone.services.clients.enable(machine.id)
+    assert not alone.active(machine, token)
+    with alone.clock.later(2):
+        assert alone.active(machine, answered(alone.credentials(machine))["access_token"])
+
+
+@pytest.mark.spec("ASVS", "10.4.11")
+def test_nobody_registers_themselves_into_an_api(alone: Provider) -> None:
+    alone.resource("https://jobs.example", jobs_read="See your jobs")
+    stranger = alone.register(grant_types=["client_credentials"], redirect_uris=[], origin=ClientOrigin.DYNAMIC)
+    refused(alone.credentials(stranger, resource="https://jobs.example"), 400, "invalid_target")
+    assert claims_of(answered(alone.credentials(stranger))["access_token"])["aud"] == alone.settings.issuer

@@ -299,3 +299,37 @@ def test_a_client_id_is_one_exact_segment(provider: Provider, path: str) -> None
 def test_other_methods_are_not_allowed(provider: Provider, method: str) -> None:
     client = made(provider)
     assert manage(provider, client, method, METADATA).status_code == 405
+
+
+@pytest.mark.spec("RFC 7592", "2.2")
+@pytest.mark.spec("RFC 7592", "5")
+def test_a_change_under_way_does_not_undo_a_disabling(alone: Provider, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The body comes slowly; meanwhile an operator disables the client."""
+    client = made(alone)
+    clients = alone.services.clients
+    first = clients.own
+
+    def own(client_id: str, token: str, *, hold: bool = False) -> Any:
+        if not hold:
+            found = first(client_id, token)
+            with alone.stores.work():
+                clients.disable(client_id)
+            return found
+        return first(client_id, token, hold=True)
+
+    monkeypatch.setattr(clients, "own", own)
+    response = manage(alone, client, "PUT", METADATA | {"client_id": client["client_id"], "client_name": "Back"})
+    assert response.status_code == 401
+    found = clients.get(client["client_id"])
+    assert found.disabled_at is not None
+    assert found.client_name == "Photos"
+
+
+def test_changes_are_counted(alone: Provider) -> None:
+    """Each is recorded for more than a year (P6)."""
+    client = made(alone)
+    for _ in range(60):
+        changed = manage(alone, client, "PUT", METADATA | {"client_id": client["client_id"]})
+        assert changed.status_code == 200
+        client |= changed.json
+    assert manage(alone, client, "PUT", METADATA | {"client_id": client["client_id"]}).status_code == 429

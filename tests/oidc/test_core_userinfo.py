@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from werkzeug.test import TestResponse
 
-from ..provider import API, App, Browser, Provider, answered, refused
+from ..provider import API, App, Browser, Provider, answer_of, answered, refused
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +83,7 @@ def test_never_twice(provider: Provider, token: str) -> None:
     [("Bearer", 401, "invalid_token"), ("Bearer ", 401, "invalid_token"), ("Bearer a b", 401, "invalid_token"),
      ("Bearer é", 401, "invalid_token"), ("Bearer " + "x" * 9000, 401, "invalid_token"),
      ("Bearer x.y.z", 401, "invalid_token"), ("Bearer rt_" + "A" * 75, 401, "invalid_token"),
-     ("Basic YTpi", 400, "invalid_request"), ("DPoP x", 400, "invalid_request"), ("x", 400, "invalid_request")],
+],
 )  # fmt: skip
 def test_what_is_no_token(provider: Provider, header: str, status: int, error: str) -> None:
     """CVE-2026-9803: a malformed Bearer was a 500."""
@@ -147,10 +147,41 @@ def test_a_change_of_the_person_shows_at_once(provider: Provider, app: App) -> N
     ],
 )
 def test_claims_asked_for_one_by_one(provider: Provider, app: App, ada: Browser, claims: str, names: set[str]) -> None:
+    assert ada.user
+    provider.consent(ada.user, app, "openid profile email")
     tokens: dict[str, Any] = provider.tokens(app, ada, scope="openid", claims=claims)
     assert set(provider.userinfo(tokens["access_token"]).json) == {"sub", *names}
     later = answered(provider.refresh(app, tokens["refresh_token"]))
     assert set(provider.userinfo(later["access_token"]).json) == {"sub", *names}
+
+
+@pytest.mark.spec("OpenID Connect Core 1.0", "5.5")
+@pytest.mark.spec("ASVS", "10.7.1")
+@pytest.mark.parametrize("claims", ['{"userinfo":{"email":null}}', '{"id_token":{"phone_number":{"essential":true}}}'])
+def test_single_claims_are_asked_for_at_consent(alone: Provider, claims: str) -> None:
+    """``claims`` is another way of asking, not a way around being asked: silently it earns nothing."""
+    app, bob = alone.register(), alone.sign_in()
+    assert bob.user
+    alone.consent(bob.user, app, "openid")
+    silent = answer_of(alone.authorize(app, bob, scope="openid", claims=claims, prompt="none"))
+    assert silent["error"] == "consent_required"
+    page = alone.visit(bob, alone.authorize(app, bob, scope="openid", claims=claims).headers["Location"])
+    assert ("email address" if "email" in claims else "phone number") in page.get_data(as_text=True)
+
+
+@pytest.mark.spec("ASVS", "10.4.11")
+def test_single_claims_beyond_the_registration_are_left_out(alone: Provider) -> None:
+    narrow, ada = alone.register(scope="openid"), alone.sign_in()
+    tokens = alone.tokens(narrow, ada, scope="openid", claims='{"userinfo":{"email":null,"name":null}}')
+    assert set(alone.userinfo(tokens["access_token"]).json) == {"sub"}
+
+
+@pytest.mark.spec("RFC 6750", "3.1")
+@pytest.mark.parametrize("header", ["Basic YTpi", "DPoP x", "x"])
+def test_another_scheme_is_challenged_without_an_error_code(provider: Provider, header: str) -> None:
+    response = provider.get("/userinfo", Authorization=header)
+    assert response.status_code == 401
+    assert response.headers["WWW-Authenticate"] == 'Bearer realm="idp"'
 
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH"])

@@ -196,8 +196,12 @@ def test_a_post_comes_back_as_a_get(provider: Provider, app: App, ada: Browser, 
 
 
 def test_whoever_is_not_signed_in_is_led_on_or_told(provider: Provider, app: App) -> None:
-    led = logout(provider, None, client_id=app.id, post_logout_redirect_uri=BYE)
-    assert led.headers["Location"] == BYE
+    """``client_id`` alone is public and makes no redirect trustworthy (RFC 9700 4.11.2): a link, no redirect."""
+    page = logout(provider, None, client_id=app.id, post_logout_redirect_uri=BYE)
+    assert page.status_code == 200
+    assert "Location" not in page.headers
+    assert "Clear-Site-Data" not in page.headers
+    assert BYE in page.get_data(as_text=True)
     assert logout(provider, None).status_code == 200
 
 

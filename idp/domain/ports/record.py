@@ -40,6 +40,10 @@ class Revocations(Protocol):
 
     def after(self, seq: int, limit: int) -> Sequence[Revocation]: ...
 
+    def client_revoked_at(self, client_id: str) -> datetime | None:
+        """The latest time up to which every token of a client is dead, if it may still matter."""
+        ...
+
     def revoked_jti(self, jti: str) -> bool:
         """Has this access token itself been revoked (client credentials, RFC 7009)?"""
         ...
