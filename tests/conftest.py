@@ -20,6 +20,18 @@ from idp.storage.tables import Base
 
 from .postgres import PostgresServer, available
 
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With xdist, a file's tests run in order in one process unless they belong to a larger group.
+
+    Many share a provider by module, and what one left behind another may rest on without knowing it:
+    then the split of a run, which depends on the machine's speed, would decide whether it passes.
+    """
+    for item in items:
+        if item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(str(item.path)))
+
+
 DATABASES = ("sqlite", "postgresql")
 POOL = 20
 

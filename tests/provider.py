@@ -241,7 +241,8 @@ class Provider:
         assert browser.user is not None
         asked = self.request(app, **changes)
         if asked.get("scope"):
-            self.consent(browser.user, app, str(asked["scope"]))
+            single = "profile email address phone" if "claims" in asked else ""
+            self.consent(browser.user, app, f"{asked['scope']} {single}")
         answer = answer_of(self.authorize(app, browser, **changes))
         assert "code" in answer, answer
         return answer["code"]

@@ -37,7 +37,8 @@ def logout(provider: Provider, browser: Browser | None, method: str = "GET", **p
 
 
 def signed_in(provider: Provider, app: App, browser: Browser) -> bool:
-    return "code" in answer_of(provider.authorize(app, browser, prompt="none"))
+    """Consent is another question: without it the answer is ``consent_required``."""
+    return answer_of(provider.authorize(app, browser, prompt="none")).get("error") != "login_required"
 
 
 def question(response: TestResponse) -> dict[str, str]:
