@@ -29,7 +29,7 @@ from ..outgoing import FetchRefused, Outgoing
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 LEEWAY_SECONDS, MAX_LIFE_SECONDS = 10, 3600
 KEPT_LONGER = timedelta(seconds=LEEWAY_SECONDS + 60)  # a jti is remembered for as long as it could be taken
-_JWKS_AGE_SECONDS, _JWKS_PAUSE_SECONDS = 300.0, 10.0
+_JWKS_AGE_SECONDS, _JWKS_PAUSE_SECONDS = 300.0, 1.0
 
 
 def claimed_client_id(assertion: str) -> str | None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import base64
 import hmac
+import http.server
 import json
 import socket
-from collections.abc import Callable
-from typing import Any
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any, ClassVar
 from uuid import uuid4
 
 import jwt
@@ -19,7 +21,7 @@ from werkzeug.test import TestResponse
 from idp import jose
 from idp.oauth.rfc7523_client_assertion import ASSERTION_TYPE
 
-from ..provider import ISSUER, App, Provider, b64url, refused
+from ..provider import ISSUER, App, Provider, b64url, refused, running
 
 RSA_KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 EC_KEY = ec.generate_private_key(ec.SECP256R1())
@@ -225,3 +227,62 @@ def test_keys_at_an_address_are_fetched_through_the_guard_alone(
         app = provider.register(token_endpoint_auth_method="private_key_jwt", jwks_uri=uri)
         refused(present(provider, signed(claims(provider, app))), 401, "invalid_client")
     assert connected == []
+
+
+# ── keys at a jwks_uri ────────────────────────────────────────────────────────────────────────────
+
+
+class KeySet(http.server.BaseHTTPRequestHandler):
+    """A client's own server."""
+
+    keys: ClassVar[list[dict[str, Any]]] = []
+    asked: ClassVar[list[str]] = []
+
+    def do_GET(self) -> None:
+        self.asked.append(self.path)
+        body = json.dumps({"keys": self.keys}).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: Any) -> None:
+        """Nothing on stderr."""
+
+
+@pytest.fixture
+def key_server() -> Iterator[str]:
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), KeySet)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    KeySet.asked.clear()
+    yield f"http://127.0.0.1:{server.server_port}/jwks"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.mark.spec("OpenID Connect Core 1.0", "10.1.1")
+def test_keys_are_fetched_cached_and_fetched_again_for_a_new_kid(
+    database: str, key_server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with running(database, fetch_private_networks=True) as provider:
+        app = provider.register(token_endpoint_auth_method="private_key_jwt", jwks_uri=key_server)
+        KeySet.keys = [jwk(RSA_KEY, "RS256")]
+        for _ in range(3):
+            assert present(provider, signed(claims(provider, app))).status_code == 200
+        assert len(KeySet.asked) == 1
+        KeySet.keys = [jwk(EC_KEY, "ES256")]
+        turned = signed(claims(provider, app), EC_KEY, "ES256")
+        refused(present(provider, turned), 401, "invalid_client")  # within the pause strangers cannot make us ask
+        assert len(KeySet.asked) == 1
+        monkeypatch.setattr("idp.oauth.rfc7523_client_assertion._JWKS_PAUSE_SECONDS", 0.0)
+        assert present(provider, turned).status_code == 200
+        assert len(KeySet.asked) == 2
+
+
+@pytest.mark.spec("RFC 7523", "3")
+def test_a_private_address_is_not_asked_for_keys(provider: Provider, key_server: str) -> None:
+    app = provider.register(token_endpoint_auth_method="private_key_jwt", jwks_uri=key_server)
+    refused(present(provider, signed(claims(provider, app))), 401, "invalid_client")
+    assert KeySet.asked == []
