@@ -266,6 +266,7 @@ def key_server() -> Iterator[str]:
 def test_keys_are_fetched_cached_and_fetched_again_for_a_new_kid(
     database: str, key_server: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("idp.oauth.rfc7523_client_assertion._JWKS_PAUSE_SECONDS", 60.0)
     with running(database, fetch_private_networks=True) as provider:
         app = provider.register(token_endpoint_auth_method="private_key_jwt", jwks_uri=key_server)
         KeySet.keys = [jwk(RSA_KEY, "RS256")]
