@@ -1,14 +1,17 @@
-"""A thread in each worker of ``idp serve`` that does the housekeeping (``services.housekeeping``).
+"""Threads of each worker of ``idp serve``: one does the housekeeping (``services.housekeeping``), one
+sees to it that the worker ends with its parent.
 
-One bounded round after another; rounds of several workers may overlap, since every step is a claim.
+Housekeeping is one bounded round after another; rounds of several workers may overlap, since every step is a claim.
 What fails is logged and tried again: nothing a request answers depends on it, because every look at a
 session compares times itself.
 """
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import threading
+from multiprocessing.process import BaseProcess
 
 import structlog
 
@@ -25,6 +28,21 @@ def start(housekeeping: Housekeeping) -> threading.Event:
     thread = threading.Thread(target=_loop, args=(housekeeping, stop), name="housekeeper", daemon=True)
     thread.start()
     return stop
+
+
+def end_with_parent() -> None:
+    """A worker whose ``idp serve`` was killed ends too, instead of serving on unsupervised.
+
+    Otherwise it would hold the port, and go on with the code and the settings of before a restart.
+    """
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_outlive, args=(parent,), name="parent watch", daemon=True).start()
+
+
+def _outlive(parent: BaseProcess) -> None:
+    parent.join()
+    os._exit(1)
 
 
 def _loop(housekeeping: Housekeeping, stop: threading.Event) -> None:

@@ -11,5 +11,6 @@ from .settings import load
 
 settings = load()
 app = create_app(settings)
+housekeeper.end_with_parent()
 if settings.housekeeping:
     housekeeper.start(app.extensions["idp"].services.housekeeping)

@@ -29,6 +29,7 @@ from idp.storage.database import engine_options
 from idp.storage.migrate import upgrade
 from idp.storage.stores import build_stores
 from tests.demo_stack import free_ports
+from tests.processes import workers_of
 
 ROOT = Path(__file__).parents[1]
 START_SECONDS, STOP_SECONDS = 150.0, 20.0
@@ -119,9 +120,7 @@ class RunningProvider:
     def worker_ids(self) -> list[int]:
         """Process ids of the workers (not of multiprocessing's resource tracker)."""
         assert self.process is not None
-        parent = self.process.pid
-        listed = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
-        return [int(pid) for pid in listed if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+        return workers_of(self.process.pid)
 
     def connections_of(self, worker: int) -> int:
         """How many established connections to our port this worker holds."""

@@ -19,6 +19,7 @@ import yaml
 
 from idp.cli.serve import STOP_SECONDS
 from tests.packaging.serving import Served, clean_environment, serving
+from tests.processes import workers_of
 
 ROOT = Path(__file__).parents[2]
 IDP = [sys.executable, "-m", "idp"]
@@ -37,9 +38,8 @@ def lines(served: Served) -> list[dict[str, Any]]:
 
 
 def children(served: Served) -> list[int]:
-    """Processes of its that speak our language: workers, not multiprocessing's resource tracker."""
-    listed = Path(f"/proc/{served.process.pid}/task/{served.process.pid}/children").read_text().split()
-    return [int(pid) for pid in listed if "spawn_main" in Path(f"/proc/{pid}/cmdline").read_text()]
+    """Its workers."""
+    return workers_of(served.process.pid)
 
 
 @pytest.mark.promise("P7")
@@ -96,3 +96,16 @@ def test_it_stops_in_time_and_leaves_nothing_behind(tmp_path: Path, with_signal:
         assert served.stop(with_signal) == 0
         assert time.monotonic() - began < STOP_SECONDS + 2
         assert not Path(f"/proc/{worker}").exists()
+
+
+def test_workers_end_with_a_parent_that_was_killed(tmp_path: Path) -> None:
+    """Otherwise they would hold the port and serve on unsupervised (kill -9, out of memory)."""
+    with serving(IDP, tmp_path, "--workers", "1", PYTHONPATH=str(ROOT)) as served:
+        workers = children(served)
+        assert workers
+        served.process.kill()
+        served.process.wait(10)
+        end = time.monotonic() + 10
+        while time.monotonic() < end and any(Path(f"/proc/{pid}").exists() for pid in workers):
+            time.sleep(0.1)
+        assert not any(Path(f"/proc/{pid}").exists() for pid in workers)

@@ -81,5 +81,5 @@ def serving(command: Sequence[str], folder: Path, *options: str, **settings: str
         yield served
     finally:
         if process.poll() is None:
-            process.kill()
-            process.wait()
+            process.terminate()
+            process.wait(30)
