@@ -18,7 +18,6 @@ from uuid import UUID
 from .client import Client
 from .consent import Consent
 from .interaction import AuthorizationRequest, Interaction
-from .scope import OPENID
 from .session import ACR_SUPPORTED, Session
 
 FRESH_SECONDS = 600
@@ -151,8 +150,3 @@ def _forbidden(wanted: Decision) -> Decision:
     if isinstance(wanted, AskConsent):
         return Refuse("consent_required", "consent is missing and prompt=none forbids asking", section)
     return wanted
-
-
-def is_openid(scope: tuple[str, ...]) -> bool:
-    """Does this scope ask for an ID token?"""
-    return OPENID in scope
