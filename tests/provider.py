@@ -26,6 +26,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 from urllib.parse import parse_qsl, quote_plus, urlencode, urlsplit
@@ -39,6 +40,7 @@ from sqlalchemy import Engine, select
 from werkzeug.test import TestResponse
 
 import idp.app
+from idp import jose
 from idp.domain.client import Client, ClientOrigin
 from idp.domain.device import Origin
 from idp.domain.ports import Stores
@@ -63,7 +65,7 @@ WITH_REFRESH = ("authorization_code", "refresh_token")
 
 
 class MovedClock:
-    """The real time and some more. PyJWT reads a clock of its own, which moves along."""
+    """The real time and some more. PyJWT and ``jose`` read a clock of their own, which moves along."""
 
     def __init__(self) -> None:
         self._offset = timedelta()
@@ -93,7 +95,8 @@ class MovedClock:
             def now(cls, tz: Any = None) -> Any:
                 return clock.now()
 
-        with patch.object(jwt.api_jwt, "datetime", Moved):
+        moved = SimpleNamespace(time=lambda: clock.now().timestamp())
+        with patch.object(jwt.api_jwt, "datetime", Moved), patch.object(jose, "time", moved):
             yield
 
 

@@ -184,6 +184,93 @@ def test_a_token_names_its_key_and_kind() -> None:
     assert jwt.get_unverified_header(token()) == HEADER
 
 
+# ── remembered signatures ─────────────────────────────────────────────────────────────────────────
+
+
+class Ring:
+    """Keys by name, that can be taken away; counts how often one verified."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.keys = {KID: jose.verify_key(PUBLIC, "RS256")}
+        self.known = jose.Known(4)
+        self.verified = 0
+        verifies = jose._verifies
+        monkeypatch.setattr(jose, "_verifies", lambda *told: self._count() or verifies(*told))
+
+    def _count(self) -> None:
+        self.verified += 1
+
+    def verify(self, text: str, **changes: Any) -> dict[str, Any]:
+        expected = {"typ": ("at+jwt",), "issuer": ISSUER, "audience": AUDIENCE, "require": REQUIRED} | changes
+        return jose.verify(text, lambda kid, _alg: self.keys.get(kid or ""), known=self.known, **expected)
+
+
+@pytest.fixture
+def ring(monkeypatch: pytest.MonkeyPatch) -> Ring:
+    return Ring(monkeypatch)
+
+
+def test_a_right_signature_is_remembered(ring: Ring) -> None:
+    text = token()
+    assert ring.verify(text) == ring.verify(text) == verify(text)
+    assert ring.verified == 2  # one of them without a memory
+
+
+def test_what_is_remembered_cannot_be_changed_by_who_was_told(ring: Ring) -> None:
+    text = token()
+    ring.verify(text)["sub"] = "eve"
+    assert ring.verify(text)["sub"] == "ada"
+
+
+@pytest.mark.parametrize("case", ATTACKS)
+def test_nothing_wrong_is_remembered_as_right(ring: Ring, case: str) -> None:
+    text = ATTACKS[case]()
+    for _ in range(2):
+        with pytest.raises(TokenRejected):
+            ring.verify(text)
+
+
+def test_a_remembered_token_expires(ring: Ring, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = token()
+    ring.verify(text)
+    later = time.time() + 61
+    monkeypatch.setattr(time, "time", lambda: later)
+    with pytest.raises(TokenRejected):
+        ring.verify(text)
+
+
+@pytest.mark.parametrize("wrong", [{"issuer": "https://x"}, {"audience": "https://x"}, {"typ": ("JWT",)},
+                                   {"require": ("nonce",)}])  # fmt: skip
+def test_a_remembered_token_is_compared_anew(ring: Ring, wrong: dict[str, Any]) -> None:
+    text = token()
+    ring.verify(text)
+    with pytest.raises(TokenRejected):
+        ring.verify(text, **wrong)
+
+
+def test_a_remembered_token_dies_with_its_key(ring: Ring) -> None:
+    """An emergency: the key is taken away, and what it signed is worth nothing."""
+    text = token()
+    ring.verify(text)
+    ring.keys.clear()
+    with pytest.raises(TokenRejected):
+        ring.verify(text)
+    ring.keys[KID] = jose.verify_key(jose.public_jwk(OTHER, "RS256"), "RS256")  # another key of that name
+    with pytest.raises(TokenRejected):
+        ring.verify(text)
+
+
+def test_the_memory_is_bounded(ring: Ring) -> None:
+    texts = [token(sub=str(number)) for number in range(6)]
+    for text in texts:
+        ring.verify(text)
+    before = ring.verified
+    ring.verify(texts[-1])
+    assert ring.verified == before
+    ring.verify(texts[0])
+    assert ring.verified == before + 1
+
+
 @pytest.mark.spec("RFC 7638", "3.1")
 def test_the_published_thumbprint() -> None:
     jwk = {

@@ -46,6 +46,7 @@ class AccessTokens:
         self.life = life
         self._keys = keys
         self._randomness = randomness
+        self._known = jose.Known()
 
     def make(self, grant: Grant, now: datetime) -> str:
         """Sign one. ``aud`` is a string when there is one audience."""
@@ -68,7 +69,8 @@ class AccessTokens:
     def read(self, token: str, *, audience: str | None = None) -> AccessToken:
         """Verify one of ours. Raises TokenRejected. ``audience`` None leaves ``aud`` to the caller."""
         claims = jose.verify(
-            token, self._keys.find, typ=(TYP,), issuer=self._issuer, audience=audience, require=_REQUIRED
+            token, self._keys.find, typ=(TYP,), issuer=self._issuer, audience=audience, require=_REQUIRED,
+            known=self._known,
         )  # fmt: skip
         try:
             sid = UUID(claims["sid"]) if "sid" in claims else None
