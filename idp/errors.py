@@ -10,6 +10,7 @@
     ├── NotFound             no such thing, or not yours: the two are not told apart
     ├── Conflict             it exists already
     ├── Unavailable          a backend did not answer; never guessed around (503, Retry-After)
+    │   └── EndingUnsettled  it has ended in the record, and may be taken for live a little longer
     └── ConfigurationError   all mistakes of the configuration at once, at start
 
 Each is turned into HTTP in one place per audience: ``oauth.responses`` for programs,
@@ -22,6 +23,7 @@ the error reports (security.md section 6, trap 5), so such errors say that the w
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 
@@ -115,6 +117,17 @@ class Unavailable(IdpError):
     def __init__(self, what: str, retry_after: int = 2) -> None:
         super().__init__(what)
         self.retry_after = retry_after
+
+
+class EndingUnsettled(Unavailable):
+    """Something has ended, and the hot copy did not confirm it: it may be taken for live a little longer.
+
+    Raised *after* the commit, so nothing is undone. ``seconds`` from now on it is dead everywhere.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__("the hot copy has not confirmed what has ended", retry_after=max(1, math.ceil(seconds)))
+        self.seconds = seconds
 
 
 class ConfigurationError(IdpError):

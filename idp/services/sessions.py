@@ -33,6 +33,7 @@ from ..domain.session import (
 from ..domain.user import User
 from ..errors import ProofRequired
 from ..settings import Settings
+from .settling import Settling
 
 ENDED_SHOWN = timedelta(days=28)
 TOLD_BY_MAIL = {EndReason.REFRESH_REUSE, EndReason.CODE_REUSE, EndReason.PASSWORD_RESET}
@@ -96,6 +97,7 @@ class SessionControl:
     def __init__(self, stores: Stores, settings: Settings) -> None:
         self._stores = stores
         self._settings = settings
+        self._settling = Settling(stores)
 
     # ── look ─────────────────────────────────────────────────────────────────────────────────────
 
@@ -142,12 +144,17 @@ class SessionControl:
 
     # ── end ──────────────────────────────────────────────────────────────────────────────────────
 
-    def end_session(self, target: EndTarget, reason: EndReason, *, by: str, origin: Origin | None = None) -> Ended:
+    def end_session(
+        self, target: EndTarget, reason: EndReason, *, by: str, origin: Origin | None = None, awaited: bool = True
+    ) -> Ended:
         """End everything open under ``target`` (design.md section 5). In the caller's transaction.
 
         ``by`` names who decided: ``user:<id>``, ``client:<id>``, ``operator`` or ``system``.
         Ending what has ended already changes nothing and is no error. Devices aimed at are
         unknown afterwards: whoever holds a lost one guesses no faster, and a sign-in there is news.
+
+        Where a hot copy has not confirmed the end, ``with work():`` raises EndingUnsettled after its
+        commit, unless nobody is told of the end (``awaited`` False; see ``services.settling``).
         """
         now = self._stores.clock.now()
         ended = self._stores.sessions.end(target, reason, by, now)
@@ -158,14 +165,15 @@ class SessionControl:
             self._stores.revocations.append(entries)
         if not ended.nothing:
             self._stores.events.append(self._event(target, ended, reason, by, origin or Origin(), now))
-            self._stores.outbox.put(self._notices(ended, reason, now))
+            self._stores.outbox.put([*self._notices(ended, reason, now), *self._settling.messages(ended, now)])
+        self._settling.after_commit(target, now, awaited=awaited)
         return ended
 
     def end_due(self, limit: int = 200) -> int:
         """End sessions past their idle or absolute end; says how many. In the caller's transaction."""
         due = self._stores.sessions.due(self._stores.clock.now(), limit)
         for session_id, reason in due:
-            self.end_session(ThisSession(session_id), reason, by="system")
+            self.end_session(ThisSession(session_id), reason, by="system", awaited=False)
         return len(due)
 
     def _revocations(self, target: EndTarget, ended: Ended, reason: EndReason, now: datetime) -> list[Revocation]:

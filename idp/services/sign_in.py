@@ -89,8 +89,9 @@ class SignIn:
                 return renewed
         elif there is not None:
             self._sessions.end_session(
-                ThisSession(there.session.id), EndReason.RENEWED, by=f"user:{there.user.id}", origin=origin
-            )
+                ThisSession(there.session.id), EndReason.RENEWED, by=f"user:{there.user.id}", origin=origin,
+                awaited=False,
+            )  # fmt: skip
         return self._new(user, method, origin, device_secret, bool(persistent))
 
     # ── inside ───────────────────────────────────────────────────────────────────────────────────

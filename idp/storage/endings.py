@@ -23,6 +23,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, Text, Update, Uuid, bindparam, or_, select, update
 
@@ -48,6 +49,7 @@ _S, _C, _K = sessions.c, client_sessions.c, codes.c
 _USER, _DEVICE = bindparam("user_id_", type_=Uuid), bindparam("device_id_", type_=Uuid)
 _SESSION, _SID = bindparam("session_id_", type_=Uuid), bindparam("sid_", type_=Uuid)
 _CLIENT = bindparam("client_id_", type_=Text)
+_SINCE = bindparam("since", type_=_C.ended_at.type)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +134,7 @@ class _Statements:
         self.sessions = _end_sessions(aim)
         self.client_sessions = _end_client_sessions(aim)
         self.codes = _use_up_codes(aim)
+        self.lately_ended = select(_C.id).where(aim.client_sessions, _C.ended_at >= _SINCE)
         self.codes_first = aim.codes_first
 
 
@@ -158,6 +161,11 @@ class Endings:
         return Ended(
             sessions=SESSION.read_all(ended_sessions), client_sessions=CLIENT_SESSION.read_all(ended_client_sessions)
         )
+
+    def lately_ended(self, target: EndTarget, since: datetime) -> Sequence[UUID]:
+        """The client sessions under ``target`` that ended at or after ``since``."""
+        values = _parameters(target) | {"since": since}
+        return [row[0] for row in self._db.rows(_STATEMENTS[type(target)].lately_ended, values)]
 
     def _end(self, statement: _LockedUpdate | None, values: dict[str, Any]) -> Sequence[AnyRow]:
         if statement is None:

@@ -134,3 +134,7 @@ class SqlSessions:
     def end(self, target: EndTarget, reason: EndReason, by: str, now: datetime) -> Ended:
         """The only writer of ``ended_at`` (P2)."""
         return self._endings.end(target, reason, by, now)
+
+    def lately_ended(self, target: EndTarget, since: datetime) -> Sequence[UUID]:
+        """The ``sid`` of what ended under ``target`` at or after ``since``."""
+        return self._endings.lately_ended(target, since)

@@ -27,8 +27,10 @@ from .sessions import SqlSessions
 from .signing_keys import SqlSigningKeys
 from .system import SystemClock, SystemRandomness
 from .throttles import SqlThrottles
+from .tombstones import NoTombstones
 from .users import SqlUsers
 from .vault import AesVault
+from .work import SqlWork
 
 
 def build_stores(
@@ -42,7 +44,7 @@ def build_stores(
     """One set per process, after any fork. ``engine`` must have been made with ``engine_options``."""
     database = Database(engine)
     return Stores(
-        work=database.work,
+        work=SqlWork(database),
         clock=clock or SystemClock(),
         randomness=randomness or SystemRandomness(),
         vault=AesVault(master_keys),
@@ -62,6 +64,7 @@ def build_stores(
         events=SqlEvents(database),
         outbox=SqlOutbox(database),
         throttles=SqlThrottles(database),
+        tombstones=NoTombstones(),
         assertion_ids=SqlAssertionIds(database),
         sweeper=SqlSweeper(database),
         health=SqlHealth(database, migrations),

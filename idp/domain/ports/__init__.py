@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from .clients import Clients, Consents, Resources
 from .foundations import Clock, PasswordHasher, Randomness, Vault, Work
 from .people import ClientSessions, Devices, Sessions, Users
-from .record import AssertionIds, Events, Health, Outbox, Revocations, SigningKeys, Sweeper, Throttles
+from .record import AssertionIds, Events, Health, Outbox, Revocations, SigningKeys, Sweeper, Throttles, Tombstones
 from .requests import Codes, Interactions, RefreshFamilies
 
 __all__ = [
@@ -41,6 +41,7 @@ __all__ = [
     "Stores",
     "Sweeper",
     "Throttles",
+    "Tombstones",
     "Users",
     "Vault",
     "Work",
@@ -71,6 +72,7 @@ class Stores:
     events: Events
     outbox: Outbox
     throttles: Throttles
+    tombstones: Tombstones
     assertion_ids: AssertionIds
     sweeper: Sweeper
     health: Health

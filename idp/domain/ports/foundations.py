@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Protocol
@@ -64,3 +65,11 @@ class Work(Protocol):
     """
 
     def __call__(self) -> AbstractContextManager[None]: ...
+
+    def after_commit(self, act: Callable[[], None]) -> None:
+        """Run ``act`` once the outermost transaction of this thread has committed, and no lock is held.
+
+        Not at all if it does not commit; at once if none is open. What ``act`` raises, ``with work():``
+        raises, after every other act has run.
+        """
+        ...

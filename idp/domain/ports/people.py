@@ -129,6 +129,10 @@ class Sessions(Protocol):
         """
         ...
 
+    def lately_ended(self, target: EndTarget, since: datetime) -> Sequence[UUID]:
+        """The ``sid`` of every client session under ``target`` that ended at or after ``since``."""
+        ...
+
 
 class ClientSessions(Protocol):
     def join(self, client_session: ClientSession) -> ClientSession:

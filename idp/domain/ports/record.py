@@ -77,6 +77,31 @@ class Throttles(Protocol):
     def clear(self, brakes: Sequence[Brake]) -> None: ...
 
 
+class Tombstones(Protocol):
+    """The marks that keep what has ended from being taken for live in the hot copy (design.md 4.2).
+
+    Without a hot copy there is nothing to mark: everything is settled at commit.
+    """
+
+    settle_seconds: float
+    """After so long nobody can take an ended ``sid`` for live, mark or no mark; 0 without a hot copy."""
+
+    def write(self, sids: Sequence[UUID]) -> bool:
+        """Mark them, after their end has been committed; True if every server that matters has it.
+
+        Never raises for a hot copy that is silent: that is False.
+        """
+        ...
+
+    def unsettled_for(self, sids: Sequence[UUID]) -> float:
+        """Seconds until the end of each of these is settled although nobody confirmed its mark.
+
+        Counted from when the end was first *known* to be committed, for the time noted in the row
+        comes before the commit. Called only where ``write`` was False.
+        """
+        ...
+
+
 class AssertionIds(Protocol):
     def claim(self, client_id: str, jti_hash: bytes, expires_at: datetime) -> bool:
         """True for the first use of a client assertion's ``jti`` (RFC 7523 section 3)."""
