@@ -24,6 +24,7 @@ from .errors import IdpError, Unavailable
 from .oauth.cors import install as install_cors
 from .oauth.cors import mount_preflights
 from .oauth.responses import error_for_programs, json_answer
+from .oauth.revocation_log import Following, RevocationsEndpoint
 from .oauth.rfc6749_authorize import AuthorizationEndpoint
 from .oauth.rfc6749_client_authentication import ClientAuthentication
 from .oauth.rfc6749_token import TokenAnswers, TokenEndpoint
@@ -53,7 +54,8 @@ log = structlog.get_logger(__name__)
 
 MAX_BODY = 128 * 1024
 _PROTOCOL_PATHS = (
-    "/token", "/introspect", "/revoke", "/userinfo", "/register", "/.well-known/", "/healthz", "/readyz",
+    "/token", "/introspect", "/revoke", "/revocations", "/userinfo", "/register", "/.well-known/",
+    "/healthz", "/readyz",
 )  # fmt: skip
 _ALWAYS_ANSWERED = ("/healthz", "/readyz")
 
@@ -204,6 +206,7 @@ def _token_endpoints(
         RegistrationEndpoint(settings, services.clients, stores.throttles, stores.clock, stores.work, address),
         ConfigurationEndpoint(settings, services.clients, stores.throttles, stores.clock, stores.work, address),
         UserinfoEndpoint(settings.issuer, access_tokens, services.tokens),
+        RevocationsEndpoint(Following(settings.issuer, access_tokens, stores.revocations)),
     )
 
 

@@ -24,9 +24,11 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from .domain.master_key import KEY_BYTES, MasterKey, MasterKeys
+from .domain.revocation import LONGEST_TOKEN_LIFE
 from .errors import ConfigurationError
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
+_LONGEST_LIFE = int(LONGEST_TOKEN_LIFE.total_seconds())
 
 
 class Settings(BaseSettings):
@@ -47,6 +49,9 @@ class Settings(BaseSettings):
     metrics_token: SecretStr | None = Field(None, description="Bearer token of /metrics; without it there is none")
     master_key: SecretStr | None = Field(None, description="32 random bytes, base64url; older ones follow after commas")
     master_key_file: Path | None = Field(None, description="File that holds the master key")
+    streams_url: str = Field(
+        "", description="Address of 'idp serve --streams', ending in /revocations; empty: a proxy sends it there"
+    )
     trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="Addresses or networks of proxies whose X-Forwarded-For is believed"
     )
@@ -59,7 +64,7 @@ class Settings(BaseSettings):
     fetch_private_networks: bool = Field(False, description="May we fetch client URLs at private addresses?")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level logged")
 
-    access_token_life: int = Field(15 * MINUTE, ge=30, le=HOUR, description="Life of access tokens")
+    access_token_life: int = Field(15 * MINUTE, ge=30, le=_LONGEST_LIFE, description="Life of access tokens")
     id_token_life: int = Field(15 * MINUTE, ge=30, le=DAY, description="Life of ID tokens")
     code_life: int = Field(60, ge=5, le=60, description="Life of authorization codes (ASVS 10.4.3)")
     refresh_idle_life: int = Field(30 * DAY, ge=60, description="A refresh token unused for so long is dead")
@@ -112,6 +117,11 @@ class Settings(BaseSettings):
         """An absolute URL of ours; made from the issuer, never from a request (CVE-2025-64101)."""
         return self.issuer + path
 
+    @property
+    def revocations_url(self) -> str:
+        """Where resource servers follow the revocation log."""
+        return self.streams_url or self.url("/revocations")
+
     def proxy_networks(self) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
         """The proxies we were told of."""
         return [ipaddress.ip_network(network, strict=False) for network in self.trusted_proxies]
@@ -120,7 +130,7 @@ class Settings(BaseSettings):
         """Everything wrong that single fields cannot see."""
         return [
             *_issuer_problems(self.issuer), *self._proxy_problems(), *self._key_problems(),
-            *self._database_problems(), *self._life_problems(),
+            *self._database_problems(), *self._life_problems(), *_streams_problems(self.issuer, self.streams_url),
         ]  # fmt: skip
 
     def _proxy_problems(self) -> list[str]:
@@ -215,6 +225,20 @@ def _issuer_problems(issuer: str) -> list[str]:
     if parts.scheme == "http" and not is_loopback(host):
         problems.append("IDP_ISSUER: http is for localhost only; use https")
     return problems
+
+
+def _streams_problems(issuer: str, address: str) -> list[str]:
+    """Followers send a token there, so they take no other host and no other scheme than the issuer's."""
+    if not address:
+        return []
+    try:
+        ours, theirs = urlsplit(issuer), urlsplit(address)
+        same = (ours.scheme, ours.hostname) == (theirs.scheme, theirs.hostname) and theirs.port != 0
+    except ValueError as error:
+        return [f"IDP_STREAMS_URL: {error}"]
+    if same and not theirs.username and address.endswith("/revocations") and not set("?#") & set(address):
+        return []
+    return ["IDP_STREAMS_URL must be at the issuer's host, by its scheme, on any port, and end in /revocations"]
 
 
 def is_loopback(host: str) -> bool:

@@ -14,6 +14,9 @@ OPENID = "openid"
 OFFLINE_ACCESS = "offline_access"
 STANDARD_SCOPES = (OPENID, "profile", "email", "address", "phone", OFFLINE_ACCESS)
 
+REVOCATIONS = "revocations"
+"""Ours: to read the revocation log, for resource servers (design.md 4.3); nothing that a person could be asked for."""
+
 # OpenID Connect Core 1.0 section 5.4: which claims a scope releases.
 CLAIMS_OF_SCOPE: dict[str, tuple[str, ...]] = {
     "profile": (

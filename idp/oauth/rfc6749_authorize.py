@@ -22,7 +22,7 @@ from ..browser import Browser
 from ..domain.client import Client, GrantType
 from ..domain.decision import AskConsent, Decision, Issue, Refuse
 from ..domain.interaction import AuthorizationRequest, Interaction
-from ..domain.scope import OFFLINE_ACCESS, parse_scope
+from ..domain.scope import OFFLINE_ACCESS, REVOCATIONS, parse_scope
 from ..errors import ProtocolError
 from ..services import Services
 from ..settings import Settings
@@ -188,6 +188,8 @@ def _scope(parameters: Parameters, client: Client) -> tuple[str, ...]:
     scope = parse_scope(text) if len(text) <= 2000 else None
     if scope is None:
         raise ProtocolError("invalid_scope", "scope is malformed or too long", section="RFC 6749 3.3")
+    if REVOCATIONS in scope:
+        raise ProtocolError("invalid_scope", "revocations is for no person to grant", section="RFC 6749 3.3")
     allowed = tuple(name for name in scope if name in client.scope)
     if scope and not allowed:
         raise ProtocolError("invalid_scope", "none of the scopes is open to this app", section="RFC 6749 3.3")

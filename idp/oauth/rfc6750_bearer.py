@@ -7,6 +7,7 @@ is refused (section 2). Section 3: a request without a token is challenged witho
 from __future__ import annotations
 
 import re
+from collections.abc import Container, Sequence
 
 from flask import request
 
@@ -18,8 +19,13 @@ _HEADER = re.compile(r"bearer +([A-Za-z0-9\-._~+/]+=*)", re.IGNORECASE)
 
 def bearer_token() -> str:
     """The one token of this request. Raises ProtocolError with the challenge."""
-    found = [*_from_header(), *_from_body()]
-    if "access_token" in request.args:
+    return bearer_of(request.headers.get("Authorization"), request.args, _from_body())
+
+
+def bearer_of(authorization: str | None, query: Container[str], body: Sequence[str] = ()) -> str:
+    """The same for a request that is not Flask's: its header, the names in its query, the tokens in its form."""
+    found = [*_from_header(authorization), *body]
+    if "access_token" in query:
         raise _bad("the token must not stand in the URI", "RFC 6750 2.3")
     if len(found) > 1:
         raise _bad("more than one token", "RFC 6750 2")
@@ -46,8 +52,7 @@ def insufficient_scope(scope: str) -> ProtocolError:
     return _challenge("insufficient_scope", f"the token needs scope {scope}", "RFC 6750 3.1", 403, scope)
 
 
-def _from_header() -> list[str]:
-    header = request.headers.get("Authorization")
+def _from_header(header: str | None) -> list[str]:
     if header is None:
         return []
     match = _HEADER.fullmatch(header)

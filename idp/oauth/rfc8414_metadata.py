@@ -28,6 +28,7 @@ def metadata(settings: Settings, own_scopes: Sequence[str]) -> dict[str, object]
         "jwks_uri": url(JWKS_PATH),
         "revocation_endpoint": url("/revoke"),
         "introspection_endpoint": url("/introspect"),
+        "revocations_endpoint": settings.revocations_url,  # ours, not registered: the log that resource servers follow
         "scopes_supported": [*STANDARD_SCOPES, *own_scopes],
         "response_types_supported": ["code"],
         "response_modes_supported": ["query"],

@@ -31,7 +31,7 @@ from ..domain.client import Client, ClientOrigin, GrantType
 from ..domain.code import AuthorizationCode
 from ..domain.ports import Work
 from ..domain.refresh import PresentedToken
-from ..domain.scope import STANDARD_SCOPES, parse_scope
+from ..domain.scope import REVOCATIONS, STANDARD_SCOPES, parse_scope
 from ..errors import ProtocolError
 from ..services.codes import Codes, Grant, invalid_grant
 from ..services.refresh import Refreshing
@@ -248,8 +248,24 @@ class CredentialsGrant(_Answering, ClientCredentialsGrant):
         wanted = _scope(self.request.parameters)
         if wanted is None:
             return allowed
+        if REVOCATIONS in wanted:
+            return self._following(client, wanted)
         if not set(wanted) <= set(allowed):
             raise ProtocolError("invalid_scope", "scope exceeds the client's registration", section="RFC 6749 3.3")
+        return wanted
+
+    def _following(self, client: Client, wanted: tuple[str, ...]) -> tuple[str, ...]:
+        """The scope of the revocation log: not registered for, but had by every API's resource server.
+
+        Alone in its token: with another scope it would be for other audiences too, and each of those
+        APIs could read the log with it (RFC 8707 section 3, RFC 9700 section 2.3).
+        """
+        if not self.server.tokens.serves_a_resource(client):
+            raise ProtocolError(
+                "invalid_scope", "revocations is for the resource server of an API", section="RFC 6749 3.3"
+            )  # fmt: skip
+        if len(wanted) > 1:
+            raise ProtocolError("invalid_scope", "ask for revocations in a token of its own", section="RFC 6749 3.3")
         return wanted
 
 

@@ -18,7 +18,7 @@ from ..domain.client import AuthMethod, Client, ClientOrigin
 from ..domain.client_metadata import ClientMetadata, MetadataProblem, check
 from ..domain.event import SecurityEvent
 from ..domain.ports import Stores
-from ..domain.scope import STANDARD_SCOPES, Resource, Scope, parse_scope
+from ..domain.scope import REVOCATIONS, STANDARD_SCOPES, Resource, Scope, parse_scope
 from ..domain.session import EndReason, WholeClient
 from ..errors import InputRefused, NotFound, ProtocolError
 from .sessions import SessionControl, secret_hash
@@ -282,7 +282,7 @@ def _identifier_problem(identifier: str) -> dict[str, str]:
 def _scope_problems(scopes: Mapping[str, str]) -> dict[str, str]:
     problems = {}
     for name, sentence in scopes.items():
-        if parse_scope(name) != (name,) or name in STANDARD_SCOPES:
+        if parse_scope(name) != (name,) or name in (*STANDARD_SCOPES, REVOCATIONS):
             problems[name] = "is not a scope name you can register (RFC 6749 section 3.3)"
         elif not sentence.strip():
             problems[name] = "needs the sentence that people read when they are asked"

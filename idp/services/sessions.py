@@ -17,7 +17,7 @@ from ..domain.client import Client
 from ..domain.device import Device, Origin
 from ..domain.event import OutboxMessage, SecurityEvent
 from ..domain.ports import Stores
-from ..domain.revocation import Revocation, RevocationKind
+from ..domain.revocation import RETENTION, Revocation, RevocationKind
 from ..domain.session import (
     ClientSession,
     Ended,
@@ -177,7 +177,7 @@ class SessionControl:
         return len(due)
 
     def _revocations(self, target: EndTarget, ended: Ended, reason: EndReason, now: datetime) -> list[Revocation]:
-        expires_at = now + timedelta(seconds=self._settings.access_token_life + 60)
+        expires_at = now + RETENTION
 
         def entry(kind: RevocationKind, value: str) -> Revocation:
             return Revocation(kind=kind, value=value, at=now, expires_at=expires_at, reason=reason.value)

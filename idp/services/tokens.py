@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 from ..domain.client import Client
 from ..domain.event import SecurityEvent
 from ..domain.ports import Stores
-from ..domain.revocation import Revocation, RevocationKind
-from ..domain.scope import OPENID, STANDARD_SCOPES, Resource
+from ..domain.revocation import CLOCKS_APART, Revocation, RevocationKind
+from ..domain.scope import OPENID, REVOCATIONS, STANDARD_SCOPES, Resource
 from ..domain.session import EndReason, Liveness, OneClientSession
 from ..domain.user import User
 from .sessions import SessionControl
@@ -66,7 +66,7 @@ class Tokens:
             return
         now = self._stores.clock.now()
         entry = Revocation(
-            kind=RevocationKind.JTI, value=jti, at=now, expires_at=expires_at + timedelta(seconds=60),
+            kind=RevocationKind.JTI, value=jti, at=now, expires_at=expires_at + CLOCKS_APART,
             reason=EndReason.TOKEN_REVOKED.value,
         )  # fmt: skip
         self._stores.revocations.append([entry])
@@ -109,9 +109,15 @@ class Tokens:
         return audience, kept
 
     def _homes(self, scope: tuple[str, ...]) -> dict[str, str]:
-        own = [name for name in scope if name not in STANDARD_SCOPES]
+        """The resource that each scope belongs to; reading the revocation log is ours."""
+        own = [name for name in scope if name not in (*STANDARD_SCOPES, REVOCATIONS)]
         known = self._stores.resources.scopes(own) if own else {}
-        return {name: known[name].resource for name in own if name in known}
+        homes = {name: known[name].resource for name in own if name in known}
+        return {**homes, REVOCATIONS: self._issuer} if REVOCATIONS in scope else homes
+
+    def serves_a_resource(self, client: Client) -> bool:
+        """Is this client the resource server of anything, and so one who may read the revocation log?"""
+        return bool(self._stores.resources.of_server(client.client_id))
 
     def known_resources(self, identifiers: tuple[str, ...]) -> dict[str, Resource]:
         """Those of the identifiers that an operator has registered."""

@@ -117,6 +117,10 @@ class Database:
         found = self._hot(statement, parameters, reads=True)
         return found[0] if found else None
 
+    def hot_rows(self, statement: Executable, parameters: Mapping[str, Any]) -> Sequence[Sequence[Any]]:
+        """``rows`` for the hot path."""
+        return self._hot(statement, parameters, reads=True)
+
     def hot_changed(self, statement: Executable, parameters: Mapping[str, Any]) -> Sequence[Sequence[Any]]:
         """``changed`` for the hot path."""
         return self._hot(statement, parameters, reads=False)

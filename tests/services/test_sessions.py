@@ -200,7 +200,7 @@ def test_the_log_of_revocations_and_the_outbox_say_it_too(world: World, case: st
         act(world)
     else:
         world.act(act)
-    entries = world.provider.stores.revocations.after(0, 100)
+    entries = world.provider.stores.revocations.page(0, 100).entries
     sids = {claims_of(world.tokens[name]["access_token"])["sid"] for name in ends if name in world.tokens}
     assert {entry.value for entry in entries if entry.kind == "sid"} == sids
     assert [entry.seq for entry in entries] == sorted({entry.seq for entry in entries})

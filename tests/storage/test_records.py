@@ -166,8 +166,8 @@ def test_revocations_are_numbered(stores: Stores) -> None:
     seqs = [entry.seq for entry in (*first, *second)]
     assert seqs == [seqs[0], seqs[0] + 1, seqs[0] + 2]
     assert stores.revocations.append([]) == ()
-    assert stores.revocations.after(0, 10) == (*first, *second)
-    assert stores.revocations.after(seqs[0], 1) == first[1:]
+    assert stores.revocations.page(0, 10).entries == (*first, *second)
+    assert stores.revocations.page(seqs[0], 1).entries == first[1:]
     assert stores.revocations.revoked_jti("jti")
     assert not stores.revocations.revoked_jti("a")
 
@@ -175,7 +175,7 @@ def test_revocations_are_numbered(stores: Stores) -> None:
 def test_numbers_are_never_used_again(stores: Stores) -> None:
     (last,) = stores.revocations.append([a_revocation()])
     stores.sweeper.sweep(NOW + timedelta(days=1), 100)
-    assert stores.revocations.after(0, 10) == ()
+    assert stores.revocations.page(0, 10).entries == ()
     (after,) = stores.revocations.append([a_revocation()])
     assert after.seq > last.seq
 
@@ -186,7 +186,7 @@ def test_numbers_grow_in_commit_order(stores: Stores) -> None:
 
     def follow() -> None:
         while not stop.is_set():
-            for entry in stores.revocations.after(seen[-1], 100):
+            for entry in stores.revocations.page(seen[-1], 100).entries:
                 assert entry.seq > seen[-1]
                 seen.append(entry.seq)
 
@@ -201,8 +201,8 @@ def test_numbers_grow_in_commit_order(stores: Stores) -> None:
     race(12, append)
     stop.set()
     follower.join()
-    seen += [entry.seq for entry in stores.revocations.after(seen[-1], 1000)]
-    assert seen[1:] == [entry.seq for entry in stores.revocations.after(0, 1000)]
+    seen += [entry.seq for entry in stores.revocations.page(seen[-1], 1000).entries]
+    assert seen[1:] == [entry.seq for entry in stores.revocations.page(0, 1000).entries]
     assert len(seen) == 1 + 12 * 5 * 2
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
 from ..event import OutboxMessage, SecurityEvent
 from ..key import KeyState, SigningKey
-from ..revocation import Revocation
+from ..revocation import LogPage, Revocation
 from ..throttle import Brake
 
 
@@ -38,7 +38,21 @@ class Revocations(Protocol):
         """Append in commit order and return them with their ``seq`` (design.md 4.3)."""
         ...
 
-    def after(self, seq: int, limit: int) -> Sequence[Revocation]: ...
+    def page(self, seen: int, limit: int) -> LogPage:
+        """What came after ``seen``: entries and head of one moment, in order, ``limit`` at most."""
+        ...
+
+    def may_follow(self, client_id: str, jti: str, issued_at: datetime) -> bool:
+        """Is this client's token good for reading the log at this moment?
+
+        The client is enabled and the resource server of a registered resource; neither the token
+        itself nor everything of the client issued until then has been revoked.
+        """
+        ...
+
+    def still_following(self, client_ids: Collection[str]) -> frozenset[str]:
+        """Those that are enabled and the resource server of something, in one statement."""
+        ...
 
     def client_revoked_at(self, client_id: str) -> datetime | None:
         """The latest time up to which every token of a client is dead, if it may still matter."""
