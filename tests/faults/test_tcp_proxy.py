@@ -66,6 +66,15 @@ def silent(client: socket.socket) -> bool:
         client.settimeout(30)
 
 
+def refused(proxy: TcpProxy) -> bool:
+    """Is a new connection torn, sooner or later?"""
+    try:
+        with closing(connected(proxy)) as client:
+            return asked(client) == b""
+    except ConnectionError:
+        return True
+
+
 def test_it_passes_on(proxy: TcpProxy) -> None:
     with closing(connected(proxy)) as client:
         assert asked(client) == b"hello\n"
@@ -105,8 +114,7 @@ def test_it_tears_what_stands_and_refuses_what_comes(proxy: TcpProxy) -> None:
     with closing(connected(proxy)) as client, proxy.failing(proxy.cut):
         with pytest.raises(ConnectionError):
             _ = asked(client) or _closed()
-        with closing(connected(proxy)) as another, pytest.raises(ConnectionError):
-            _ = asked(another) or _closed()
+        assert refused(proxy)
     with closing(connected(proxy)) as again:
         assert asked(again) == b"hello\n"
 
@@ -125,8 +133,7 @@ def test_a_server_that_is_away_is_a_refused_connection(proxy: TcpProxy) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         proxy.target = taken.getsockname()[1]
-        with closing(connected(proxy)) as client, pytest.raises(ConnectionError):
-            _ = asked(client) or _closed()
+        assert refused(proxy)
 
 
 def _closed() -> None:
