@@ -10,7 +10,8 @@
     ├── NotFound             no such thing, or not yours: the two are not told apart
     ├── Conflict             it exists already
     ├── Unavailable          a backend did not answer; never guessed around (503, Retry-After)
-    │   └── EndingUnsettled  it has ended in the record, and may be taken for live a little longer
+    │   ├── EndingUnsettled  it has ended in the record, and may be taken for live a little longer
+    │   └── LostTransaction  the database gave one up for another: nothing was done, do it again
     └── ConfigurationError   all mistakes of the configuration at once, at start
 
 Each is turned into HTTP in one place per audience: ``oauth.responses`` for programs,
@@ -128,6 +129,13 @@ class EndingUnsettled(Unavailable):
     def __init__(self, seconds: float) -> None:
         super().__init__("the hot copy has not confirmed what has ended", retry_after=max(1, math.ceil(seconds)))
         self.seconds = seconds
+
+
+class LostTransaction(Unavailable):
+    """A transaction lost to another one, rolled back whole: whoever began it may begin it again at once.
+
+    Who does: ``again`` a request, ``services.housekeeping`` a step, ``cli`` a command.
+    """
 
 
 class ConfigurationError(IdpError):

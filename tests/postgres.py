@@ -10,6 +10,7 @@ import itertools
 import os
 import pwd
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -19,6 +20,8 @@ from types import TracebackType
 from typing import Self
 
 import psycopg
+
+from .processes import children_of
 
 _SPEED = {
     "fsync": "off",
@@ -91,9 +94,26 @@ class PostgresServer:
     def kill(self) -> None:
         """Stop at once, as a crash would (SIGQUIT, immediate shutdown)."""
         if self._process is not None:
-            self._process.send_signal(3)
+            self.resume()
+            self._process.send_signal(signal.SIGQUIT)
             self._process.wait(30)
             self._process = None
+
+    def pause(self) -> None:
+        """Stop every process of the server where it stands (SIGSTOP): it takes connections and answers nothing."""
+        for process in self.processes():
+            os.kill(process, signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let them go on."""
+        for process in self.processes():
+            os.kill(process, signal.SIGCONT)
+
+    def processes(self) -> list[int]:
+        """Process ids: the server's own and one for each connection."""
+        if self._process is None:
+            return []
+        return [self._process.pid, *children_of(self._process.pid)]
 
     def new_database(self, template: str = "template0") -> str:
         """Make a database; its SQLAlchemy URL."""

@@ -1,4 +1,4 @@
-"""The workers of an ``idp serve``.
+"""Whose child is who: the workers of an ``idp serve``, the processes of a server.
 
 Why not ``/proc/…/children``: proc(5) promises it for stopped children only; of running ones it may leave
 some out, and here it now and then did.
@@ -12,10 +12,22 @@ from pathlib import Path
 
 def workers_of(parent: int) -> list[int]:
     """Process ids of living children that multiprocessing spawned, without its resource tracker."""
+    return [child for child in children_of(parent) if b"spawn_main" in _command(child)]
+
+
+def children_of(parent: int) -> list[int]:
+    """Process ids of living children."""
     found = []
     for entry in Path("/proc").iterdir():
         with suppress(OSError, ValueError, IndexError):
             state, above = (entry / "stat").read_text().rpartition(")")[2].split()[:2]
-            if int(above) == parent and state != "Z" and b"spawn_main" in (entry / "cmdline").read_bytes():
+            if int(above) == parent and state != "Z":
                 found.append(int(entry.name))
     return sorted(found)
+
+
+def _command(process: int) -> bytes:
+    try:
+        return Path(f"/proc/{process}/cmdline").read_bytes()
+    except OSError:
+        return b""

@@ -26,7 +26,8 @@ from sqlalchemy import Connection, CursorResult, Engine, Executable, Row, make_u
 from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, InternalError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from ..errors import Conflict, IdpError, Unavailable
+from ..errors import Conflict, IdpError, LostTransaction, Unavailable
+from .postgres import connector, set_patience
 from .prepared import Prepared, PreparedStatements
 from .tables import Base
 
@@ -39,11 +40,8 @@ Take = Callable[[AnyResult], T]
 Parameters = Mapping[str, Any] | Sequence[Mapping[str, Any]] | None
 
 _SQLITE_PATIENCE_SECONDS = 5
-_RETRIED_STATES = {"40001", "40P01"}  # serialization failure, deadlock: the statement has left no trace
+_LOST_STATES = {"40001", "40P01"}  # serialization failure, deadlock: nothing has been done
 _ATTEMPTS = 3
-_POSTGRES_OPTIONS = (
-    "-c statement_timeout=2000 -c lock_timeout=1000 -c idle_in_transaction_session_timeout=5000 -c timezone=UTC"
-)
 
 
 def engine_options(url: str, pool_size: int = 8) -> dict[str, Any]:
@@ -55,10 +53,8 @@ def engine_options(url: str, pool_size: int = 8) -> dict[str, Any]:
             "connect_args": {"timeout": _SQLITE_PATIENCE_SECONDS, "check_same_thread": False},
             "pool_events": [(_prepare_sqlite, "connect")],
         }
-    return options | {
-        "pool_timeout": 1,
-        "connect_args": {"options": _POSTGRES_OPTIONS, "connect_timeout": 2, "tcp_user_timeout": 3000},
-    }
+    connect = connector(url)
+    return options | {"pool_timeout": 1, "creator": connect, "pool_events": [(connect.check_out, "checkout")]}
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
@@ -75,7 +71,10 @@ class _Transaction:
         self.broken = False
 
     def commit(self) -> None:
-        """Commit. Raises Unavailable if that cannot be, and then nothing has been written for sure."""
+        """Commit. Raises LostTransaction if nothing has been written for sure, to be done again.
+
+        Any other Unavailable leaves it open: the answer may have been lost on its way (``postgres``).
+        """
         if self.broken:
             raise Unavailable("a statement of this transaction failed")
         with translated():
@@ -126,16 +125,16 @@ class Database:
         return self._hot(statement, parameters, reads=False)
 
     def _hot(self, statement: Executable, parameters: Mapping[str, Any], *, reads: bool) -> Sequence[Sequence[Any]]:
-        """A read that fails goes the common way, where it is tried again and its error is told apart."""
+        """A read that fails, or what was lost, goes the common way, where it is tried again."""
         if self._transaction is not None:
             return self._run(statement, parameters, _all, reads=reads)
         try:
             with self._turn(needed=not reads), translated():
                 return self._beneath_core(self._prepared.of(statement), parameters)
-        except Unavailable:
-            if not reads:
+        except Unavailable as error:
+            if not (reads or isinstance(error, LostTransaction)):
                 raise
-        return self.rows(statement, parameters)
+        return self._run(statement, parameters, _all, reads=reads)
 
     def _beneath_core(self, prepared: Prepared, parameters: Mapping[str, Any]) -> Sequence[Sequence[Any]]:
         """Raises what Core would raise, for Core is not there to wrap the driver's errors."""
@@ -175,7 +174,7 @@ class Database:
                     return take(connection.execute(statement, parameters))
             except DBAPIError as error:
                 dead_read = reads and error.connection_invalidated and attempt == 1
-                if attempt == _ATTEMPTS or not (dead_read or _left_no_trace(error)):
+                if attempt == _ATTEMPTS or not (dead_read or _lost(error)):
                     raise
                 time.sleep(0.005 * attempt)
         raise AssertionError("the last attempt returns or raises")
@@ -205,6 +204,11 @@ class Database:
                     transaction.commit()
                 raise
             transaction.commit()
+
+    def wait_longer(self, seconds: float) -> None:
+        """Until this transaction ends, its statements may take so long; the server must be told as well."""
+        if self._transaction is not None:
+            set_patience(self._transaction.connection.connection.driver_connection, seconds)
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:
@@ -276,13 +280,15 @@ def _count(result: AnyResult) -> int:
     return result.rowcount
 
 
-def _left_no_trace(error: DBAPIError) -> bool:
-    return getattr(error.orig, "sqlstate", None) in _RETRIED_STATES
+def _lost(error: SQLAlchemyError) -> bool:
+    return getattr(getattr(error, "orig", None), "sqlstate", None) in _LOST_STATES
 
 
 @contextmanager
 def translated() -> Iterator[None]:
     """Tell a database that does not answer (503) from one that answers "no" (Conflict) and from our mistakes.
+
+    And from one that asks to begin again (LostTransaction).
 
     InternalError is among the former: PostgreSQL says so when it has become read-only or has closed an
     idle transaction.
@@ -290,7 +296,8 @@ def translated() -> Iterator[None]:
     try:
         yield
     except (OperationalError, InterfaceError, InternalError, PoolTimeoutError) as error:
-        raise Unavailable(f"the database: {_brief(error)}") from error
+        kind = LostTransaction if _lost(error) else Unavailable
+        raise kind(f"the database: {_brief(error)}") from error
     except IntegrityError as error:
         raise Conflict(_brief(error)) from error
     except DBAPIError as error:

@@ -22,6 +22,7 @@ from flask_migrate import Migrate
 from sqlalchemy import Connection, Engine
 
 from .database import translated
+from .postgres import set_patience
 
 migrate = Migrate(compare_server_default=True, render_as_batch=True)
 """For ``migrate.init_app(app, db, directory=str(paths.MIGRATIONS))``; serves ``flask db`` in development."""
@@ -56,6 +57,7 @@ def config(directory: Path, connection: Connection | None = None) -> Config:
 def alone(engine: Engine) -> Iterator[Connection]:
     """A connection in a transaction that no other upgrade can be in at the same time."""
     with translated(), engine.connect() as connection:
+        set_patience(connection.connection.driver_connection, None)
         for statement in _opening(connection.dialect.name):
             connection.exec_driver_sql(statement)
         try:

@@ -34,4 +34,5 @@ def take_turn(database: Database, queue: str, amount: int = 1) -> int:
 def be_patient(database: Database) -> None:
     """Let this transaction wait 10 s for locks: others may be making an RSA key meanwhile."""
     if not database.sqlite:
+        database.wait_longer(13.0)
         database.rows(_WAIT_LONGER)
