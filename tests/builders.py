@@ -15,9 +15,10 @@ from uuid import UUID, uuid4
 from idp.domain.client import Client, ClientOrigin
 from idp.domain.code import AuthorizationCode
 from idp.domain.device import Device
-from idp.domain.event import OutboxMessage, SecurityEvent
+from idp.domain.event import SecurityEvent
 from idp.domain.interaction import AuthorizationRequest, Interaction
 from idp.domain.key import KeyState, SigningKey
+from idp.domain.outbox import OutboxMessage
 from idp.domain.refresh import RefreshFamily
 from idp.domain.revocation import Revocation, RevocationKind
 from idp.domain.scope import Resource, Scope

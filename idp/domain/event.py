@@ -1,8 +1,4 @@
-"""SecurityEvent: one line of the append-only record of what happened, to whom, from where, why.
-
-And OutboxMessage: something that must reach the outside because of it, written in the same
-transaction so that neither exists without the other.
-"""
+"""SecurityEvent: one line of the append-only record of what happened, to whom, from where, why."""
 
 from __future__ import annotations
 
@@ -28,14 +24,3 @@ class SecurityEvent:
     address: str = ""
     user_agent: str = ""
     details: Mapping[str, object] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OutboxMessage:
-    """``kind`` is ``backchannel_logout`` or ``mail``; ``payload`` holds ids, never secrets."""
-
-    id: UUID
-    kind: str
-    payload: Mapping[str, object]
-    created_at: datetime
-    due_at: datetime

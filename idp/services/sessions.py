@@ -15,7 +15,7 @@ from uuid import UUID
 
 from ..domain.client import Client
 from ..domain.device import Device, Origin
-from ..domain.event import OutboxMessage, SecurityEvent
+from ..domain.event import SecurityEvent
 from ..domain.ports import Stores
 from ..domain.revocation import RETENTION, Revocation, RevocationKind
 from ..domain.session import (
@@ -33,10 +33,10 @@ from ..domain.session import (
 from ..domain.user import User
 from ..errors import ProofRequired
 from ..settings import Settings
+from .notices import Notices
 from .settling import Settling
 
 ENDED_SHOWN = timedelta(days=28)
-TOLD_BY_MAIL = {EndReason.REFRESH_REUSE, EndReason.CODE_REUSE, EndReason.PASSWORD_RESET}
 
 
 def secret_hash(secret: str) -> bytes:
@@ -97,6 +97,7 @@ class SessionControl:
     def __init__(self, stores: Stores, settings: Settings) -> None:
         self._stores = stores
         self._settings = settings
+        self._notices = Notices(stores)
         self._settling = Settling(stores)
 
     # ── look ─────────────────────────────────────────────────────────────────────────────────────
@@ -165,7 +166,8 @@ class SessionControl:
             self._stores.revocations.append(entries)
         if not ended.nothing:
             self._stores.events.append(self._event(target, ended, reason, by, origin or Origin(), now))
-            self._stores.outbox.put([*self._notices(ended, reason, now), *self._settling.messages(ended, now)])
+            notices = self._notices.of_ending(target, ended, reason, now)
+            self._stores.outbox.put([*notices, *self._settling.messages(ended, now)])
         self._settling.after_commit(target, now, awaited=awaited)
         return ended
 
@@ -206,27 +208,6 @@ class SessionControl:
                 "sids": [str(item.id) for item in ended.client_sessions],
             },
         )  # fmt: skip
-
-    def _notices(self, ended: Ended, reason: EndReason, now: datetime) -> list[OutboxMessage]:
-        wanting = self._told_by_back_channel(ended)
-        messages = [
-            self._message("backchannel_logout", now, client_id=item.client_id, sid=str(item.id), sub=str(item.user_id))
-            for item in ended.client_sessions
-            if item.client_id in wanting
-        ]
-        if reason in TOLD_BY_MAIL and ended.client_sessions:
-            item = ended.client_sessions[0]
-            payload = {"template": "session_ended", "reason": reason.value, "client_id": item.client_id}
-            messages.append(self._message("mail", now, user_id=str(item.user_id), **payload))
-        return messages
-
-    def _told_by_back_channel(self, ended: Ended) -> set[str]:
-        clients = self._stores.clients.some(sorted({item.client_id for item in ended.client_sessions}))
-        return {name for name, client in clients.items() if client.metadata.get("backchannel_logout_uri")}
-
-    def _message(self, kind: str, now: datetime, **payload: object) -> OutboxMessage:
-        chance = self._stores.randomness
-        return OutboxMessage(id=chance.uuid(), kind=kind, payload=payload, created_at=now, due_at=now)
 
 
 def _device_view(

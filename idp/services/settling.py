@@ -18,7 +18,7 @@ from uuid import UUID
 
 import structlog
 
-from ..domain.event import OutboxMessage
+from ..domain.outbox import MessageKind, OutboxMessage
 from ..domain.ports import Stores
 from ..domain.session import Ended, EndTarget
 from ..errors import EndingUnsettled
@@ -55,7 +55,11 @@ class Settling:
         for start in range(0, len(sids), PER_MESSAGE):
             payload = {"sids": sids[start : start + PER_MESSAGE]}
             yield OutboxMessage(
-                id=self._stores.randomness.uuid(), kind="tombstone", payload=payload, created_at=now, due_at=now
+                id=self._stores.randomness.uuid(),
+                kind=MessageKind.TOMBSTONE.value,
+                payload=payload,
+                created_at=now,
+                due_at=now,
             )
 
     def _settle(self, sids: Sequence[UUID], awaited: bool) -> None:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from ..domain.device import Device, Origin
-from ..domain.event import OutboxMessage, SecurityEvent
+from ..domain.event import SecurityEvent
 from ..domain.ports import Stores
 from ..domain.session import EndReason, Factor, Session, ThisSession
 from ..domain.throttle import Brake, password_brakes
@@ -23,6 +23,7 @@ from ..domain.user import User
 from ..errors import SignInRefused, Throttled
 from ..settings import Settings
 from .accounts import MAX_PASSWORD_BYTES
+from .notices import Notices
 from .sessions import SessionControl, secret_hash
 
 
@@ -44,6 +45,7 @@ class SignIn:
         self._stores = stores
         self._settings = settings
         self._sessions = sessions
+        self._notices = Notices(stores)
 
     def check_password(self, email: str, password: str, *, origin: Origin, device_secret: str | None) -> User:
         """The user whose password this is. Not in a transaction.
@@ -170,7 +172,7 @@ class SignIn:
         self._stores.sessions.add(session)
         self._record("sign_in.succeeded", session, origin)
         if is_new:
-            self._tell_new_device(user, session)
+            self._notices.new_device(user, session)
         return SignedIn(
             session=session, user=user, session_secret=secret, device_secret=new_secret, new_device=is_new
         )  # fmt: skip
@@ -195,16 +197,6 @@ class SignIn:
         )  # fmt: skip
         self._stores.devices.add(device)
         return device, new_secret, True
-
-    def _tell_new_device(self, user: User, session: Session) -> None:
-        if user.created_at == user.updated_at and session.created_at - user.created_at < timedelta(minutes=5):
-            return  # the browser in which the account was just made is no news
-        payload = {"template": "new_device", "user_id": str(user.id), "session_id": str(session.id)}
-        now = session.created_at
-        message = OutboxMessage(
-            id=self._stores.randomness.uuid(), kind="mail", payload=payload, created_at=now, due_at=now
-        )  # fmt: skip
-        self._stores.outbox.put([message])
 
     def _record(self, kind: str, session: Session, origin: Origin) -> None:
         self._stores.events.append(

@@ -51,6 +51,11 @@ _OF_USER = (
     )
     .order_by(_C.last_used_at.desc(), _C.id)
 )
+_OFFLINE_OF = (
+    select(*CLIENT_SESSION.columns)
+    .where(_C.session_id == bindparam("of_session"), _C.offline, _C.ended_at.is_(None))
+    .order_by(_C.id)
+)
 _TOUCH = (
     update(client_sessions)
     .where(_KEY, _C.ended_at.is_(None), _C.last_used_at < bindparam("stale"))
@@ -104,6 +109,10 @@ class SqlClientSessions:
     def of_user(self, user_id: UUID) -> Sequence[ClientSession]:
         """Those still open, latest use first."""
         return CLIENT_SESSION.read_all(self._db.rows(_OF_USER, {"owner": user_id}))
+
+    def offline_of(self, session_id: UUID) -> Sequence[ClientSession]:
+        """Open ones, by id."""
+        return CLIENT_SESSION.read_all(self._db.rows(_OFFLINE_OF, {"of_session": session_id}))
 
     def touch(self, sid: UUID, now: datetime) -> None:
         """Note activity of it and, if it is online, of its Session, at most once a minute.

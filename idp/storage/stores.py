@@ -16,9 +16,10 @@ from .codes import SqlCodes
 from .consents import SqlConsents
 from .database import Database
 from .devices import SqlDevices
-from .events import SqlEvents, SqlOutbox
+from .events import SqlEvents
 from .health import SqlHealth
 from .interactions import SqlInteractions
+from .outbox import SqlOutbox
 from .passwords import ArgonPasswords
 from .refresh_families import SqlRefreshFamilies
 from .resources import SqlResources

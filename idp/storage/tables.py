@@ -296,8 +296,20 @@ outbox = _table(
     _must("kind", Text),
     _must("payload", mapping()),
     _must("created_at", UtcDateTime, index=True),
-    _must("due_at", UtcDateTime, index=True),
+    _must("due_at", UtcDateTime),
+    _must("attempts", Integer, server_default=text("0")),  # the previous version does not name it
+    _may("claimed_until", UtcDateTime),
+    _may("delivered_at", UtcDateTime),
+    _may("gave_up_at", UtcDateTime),
+    _may("last_error", Text),
+    _may("client_id", Text),
+    _may("user_id", Uuid),
+    _may("sid", Uuid),
+    _may("session_id", Uuid),
 )
+_partial("ix_outbox_waiting", outbox.c.due_at, where="delivered_at IS NULL AND gave_up_at IS NULL")
+for _concern in (outbox.c.user_id, outbox.c.client_id, outbox.c.sid):
+    _partial(f"ix_outbox_of_{_concern.name}", _concern, where=f"{_concern.name} IS NOT NULL")
 
 throttles = _table(
     "throttles",

@@ -1,4 +1,4 @@
-"""Clients, resources, signing keys, the revocation log, the record and the outbox."""
+"""Clients, resources, signing keys, the revocation log, the record."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ from ..builders import (
     NOW,
     a_client,
     a_code,
-    a_message,
     a_refresh_family,
     a_resource,
     a_revocation,
@@ -206,7 +205,7 @@ def test_numbers_grow_in_commit_order(stores: Stores) -> None:
     assert len(seen) == 1 + 12 * 5 * 2
 
 
-# ── the record and the outbox ─────────────────────────────────────────────────────────────────────
+# ── the record ────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_the_record(stores: Stores) -> None:
@@ -216,11 +215,3 @@ def test_the_record(stores: Stores) -> None:
         stores.events.append(event)
     assert stores.events.of_user(ada.id, 10) == (second, first)
     assert stores.events.of_user(ada.id, 1) == (second,)
-
-
-def test_the_outbox(stores: Stores) -> None:
-    later, now = a_message(due_at=LATER), a_message(kind="backchannel_logout", payload={"sid": "s", "n": [1]})
-    stores.outbox.put([later, now])
-    stores.outbox.put([])
-    assert stores.outbox.pending(10) == (now, later)
-    assert stores.outbox.pending(1) == (now,)

@@ -157,6 +157,10 @@ class ClientSessions(Protocol):
         """Those not ended whose Session, if they need one, has not ended, latest use first."""
         ...
 
+    def offline_of(self, session_id: UUID) -> Sequence[ClientSession]:
+        """The open offline ones that were born of a Session."""
+        ...
+
     def touch(self, sid: UUID, now: datetime) -> None:
         """Move ``last_used_at`` of it, at most once a minute, and ``last_seen_at`` of its Session.
 

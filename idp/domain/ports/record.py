@@ -7,8 +7,9 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
-from ..event import OutboxMessage, SecurityEvent
+from ..event import SecurityEvent
 from ..key import KeyState, SigningKey
+from ..outbox import Backlog, OutboxMessage, Search, Telling
 from ..revocation import LogPage, Revocation
 from ..throttle import Brake
 
@@ -72,7 +73,59 @@ class Events(Protocol):
 class Outbox(Protocol):
     def put(self, messages: Sequence[OutboxMessage]) -> None: ...
 
-    def pending(self, limit: int) -> Sequence[OutboxMessage]: ...
+    def pending(self, limit: int) -> Sequence[OutboxMessage]:
+        """Those that wait, longest due first, whether claimed or not."""
+        ...
+
+    def due(self, now: datetime) -> bool:
+        """Could anything be claimed? A read; takes no lock."""
+        ...
+
+    def claim(
+        self, now: datetime, until: datetime, limit: int, share: int, *, lanes: Sequence[str], only: bool
+    ) -> Sequence[OutboxMessage]:
+        """Lease up to ``limit`` due messages until ``until``, at most ``share`` of each lane, turn by turn.
+
+        Of ``lanes`` alone, or (not ``only``) of every other. Two callers never get the same message
+        while its lease lasts. Each claim counts as an attempt.
+        """
+        ...
+
+    def delivered(self, message: OutboxMessage, now: datetime) -> None:
+        """It has arrived, whoever holds it by now."""
+        ...
+
+    def forget(self, message: OutboxMessage) -> None:
+        """It has arrived, and nobody will ever ask about it."""
+        ...
+
+    def postpone(self, message: OutboxMessage, due_at: datetime, error: str) -> bool:
+        """It failed; try again then. False if this claim is not the current one."""
+        ...
+
+    def give_up(self, message: OutboxMessage, now: datetime, error: str) -> bool:
+        """It failed for good. False if this claim is not the current one."""
+        ...
+
+    def release(self, message: OutboxMessage) -> bool:
+        """Hand back what was claimed and not tried, as if it had never been claimed."""
+        ...
+
+    def list(self, search: Search, limit: int) -> Sequence[OutboxMessage]:
+        """Latest first."""
+        ...
+
+    def retry(self, search: Search, now: datetime) -> int:
+        """Make due at once, with all attempts before it, what waits or was given up; how many."""
+        ...
+
+    def tellings(self, user_id: UUID, since: datetime) -> Sequence[Telling]:
+        """Which clients were told of the ends of this person's Sessions, latest first; one statement."""
+        ...
+
+    def backlog(self) -> Sequence[Backlog]:
+        """What waits, by kind."""
+        ...
 
 
 class Throttles(Protocol):

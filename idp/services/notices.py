@@ -1,0 +1,86 @@
+"""Who is told of what: the outbox messages that an ending or a sign-in gives rise to.
+
+They are put in the transaction of what they report, and hold ids alone; what a person or an app reads is
+made when it is sent.
+
+Who is told by back-channel (OpenID Connect Back-Channel Logout 1.0 section 2.3, design.md section 5):
+every client that has registered an address for it, once for each of its client sessions that ended. And,
+where somebody signed out, the clients of that Session whose client session goes on because it is
+offline: the app's own session in that browser is to end, while "refresh tokens issued with the
+offline_access property normally SHOULD NOT be revoked" (section 2.7). Not where a Session ran out: then
+nobody has left, and nothing of theirs has ended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from ..domain.outbox import MessageKind, OutboxMessage
+from ..domain.ports import Stores
+from ..domain.session import ClientSession, Ended, EndReason, EndTarget, Session, ThisSession
+from ..domain.user import User
+
+TOLD_BY_MAIL = {EndReason.REFRESH_REUSE, EndReason.CODE_REUSE, EndReason.PASSWORD_RESET}
+_RAN_OUT = {EndReason.IDLE, EndReason.ABSOLUTE}
+_FIRST_BROWSER = timedelta(minutes=5)
+
+
+class Notices:
+    """Makes messages, in the transaction of what they report."""
+
+    def __init__(self, stores: Stores) -> None:
+        self._stores = stores
+
+    def of_ending(self, target: EndTarget, ended: Ended, reason: EndReason, now: datetime) -> list[OutboxMessage]:
+        """Everything that an ending gives rise to; to be put by the caller."""
+        told = [*ended.client_sessions, *self._staying(target, reason)]
+        return [*self._back_channel(told, now), *self._warnings(ended, reason, now)]
+
+    def new_device(self, user: User, session: Session) -> None:
+        """Put the mail about a device unknown so far; the browser in which the account was just made is no news."""
+        if user.created_at == user.updated_at and session.created_at - user.created_at < _FIRST_BROWSER:
+            return
+        payload = {"template": "new_device", "user_id": str(user.id), "session_id": str(session.id)}
+        self._stores.outbox.put(
+            [self._message(MessageKind.MAIL, session.created_at, payload, user_id=user.id, session_id=session.id)]
+        )
+
+    # ── inside ───────────────────────────────────────────────────────────────────────────────────
+
+    def _staying(self, target: EndTarget, reason: EndReason) -> Sequence[ClientSession]:
+        """Other targets end offline client sessions too, or leave every Session alone."""
+        if not isinstance(target, ThisSession) or reason in _RAN_OUT:
+            return ()
+        return self._stores.client_sessions.offline_of(target.session_id)
+
+    def _back_channel(self, told: Sequence[ClientSession], now: datetime) -> list[OutboxMessage]:
+        """``uri`` is the fallback for a client that is deleted before it is told."""
+        clients = self._stores.clients.some(sorted({item.client_id for item in told}))
+        uris = {name: client.metadata.get("backchannel_logout_uri") for name, client in clients.items()}
+        return [
+            self._message(
+                MessageKind.BACKCHANNEL_LOGOUT, now,
+                {"client_id": item.client_id, "sid": str(item.id), "sub": str(item.user_id), "uri": uri},
+                user_id=item.user_id, client_id=item.client_id, sid=item.id, session_id=item.session_id,
+            )
+            for item in told
+            if (uri := uris.get(item.client_id))
+        ]  # fmt: skip
+
+    def _warnings(self, ended: Ended, reason: EndReason, now: datetime) -> list[OutboxMessage]:
+        if reason not in TOLD_BY_MAIL:
+            return []
+        user_id = (ended.client_sessions or ended.sessions)[0].user_id
+        payload = {"template": "session_ended", "reason": reason.value, "user_id": str(user_id)}
+        if ended.client_sessions:
+            payload |= {"client_id": ended.client_sessions[0].client_id, "sid": str(ended.client_sessions[0].id)}
+        return [self._message(MessageKind.MAIL, now, payload, user_id=user_id)]
+
+    def _message(
+        self, kind: MessageKind, now: datetime, payload: dict[str, object] | dict[str, str], **concerns: object
+    ) -> OutboxMessage:
+        return OutboxMessage(
+            id=self._stores.randomness.uuid(), kind=kind.value, payload=payload, created_at=now, due_at=now,
+            **concerns,  # type: ignore[arg-type]
+        )  # fmt: skip
