@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from ..domain.claims import scope_with_claims
+from ..domain.claims import requested, scope_with_claims
 from ..domain.client import Client, GrantType
 from ..domain.code import AuthorizationCode
 from ..domain.interaction import AuthorizationRequest
@@ -106,15 +106,17 @@ class Codes:
         now = self._stores.clock.now()
         self._hold_consent(found, client)
         scope = still_allowed(found.scope, client)
-        if not self._stores.codes.claim(found.code_hash, now):
+        sid = self._stores.randomness.uuid()
+        if not self._stores.codes.claim(found.code_hash, now, sid):
             raise self._not_claimed(found)
         session = self._stores.sessions.lock_live(found.session_id, now)
         if session is None:
             raise invalid_grant("the session of this code has ended", "RFC 6749 5.2", persist=True)
-        joined = self._stores.client_sessions.join(self._client_session(found, session, client, now))
-        self._stores.codes.redeemed(found.code_hash, joined.id)
+        joined = self._stores.client_sessions.join(self._client_session(sid, found, session, client, now))
+        if joined.id != sid:
+            self._stores.codes.redeemed(found.code_hash, joined.id)
         return Grant(
-            client_id=client.client_id, user_id=found.user_id, user=self._stores.users.get(found.user_id),
+            client_id=client.client_id, user_id=found.user_id, user=self._asked_for(found),
             sid=joined.id, scope=scope, resources=found.resources, auth_time=found.auth_time, acr=found.acr,
             amr=found.amr, nonce=found.nonce, claims=found.claims,
             refresh_token=self._refresh_token(found, joined, client, now),
@@ -144,11 +146,15 @@ class Codes:
             )
         return invalid_grant("the code was used before; what it gave has been ended", "RFC 6749 4.1.2", persist=True)
 
+    def _asked_for(self, found: AuthorizationCode) -> User | None:
+        """The person, where the ID token is to say something of them: looked up while a failure undoes all."""
+        return self._stores.users.get(found.user_id) if requested(found.claims, "id_token") else None
+
     def _client_session(
-        self, found: AuthorizationCode, session: Session, client: Client, now: datetime
+        self, sid: UUID, found: AuthorizationCode, session: Session, client: Client, now: datetime
     ) -> ClientSession:  # fmt: skip
         return ClientSession(
-            id=self._stores.randomness.uuid(), user_id=found.user_id, session_id=session.id,
+            id=sid, user_id=found.user_id, session_id=session.id,
             device_id=session.device_id, client_id=client.client_id,
             offline=OFFLINE_ACCESS in found.scope and GrantType.REFRESH_TOKEN in client.grant_types,
             scope=found.scope, created_at=now, last_used_at=now,

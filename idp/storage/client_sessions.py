@@ -83,18 +83,18 @@ class SqlClientSessions:
         """Insert, or widen the live one of the same (session, client).
 
         The Session's lock keeps endings out. Two joins that race without it are told apart by the
-        unique index: who loses the insert finds the winner's row on the next round, once it commits.
+        unique index: who loses the insert has waited for the winner's row to commit, and finds it.
         """
         with self._db.work():
             for _ in range(_JOIN_ATTEMPTS):
-                joined = self._widened(client_session) or self._inserted(client_session)
+                joined = self._inserted(client_session) or self._widened(client_session)
                 if joined is not None:
                     return joined
         raise Conflict("a client session of this id exists already")
 
     def get(self, sid: UUID) -> ClientSession | None:
         """By ``sid``, in whatever state."""
-        return CLIENT_SESSION.read_one(self._db.row(_GET, {"key": sid}))
+        return CLIENT_SESSION.read_one(self._db.hot_row(_GET, {"key": sid}))
 
     def liveness(self, sid: UUID, now: datetime) -> Liveness | None:
         """One statement by primary key."""
@@ -121,23 +121,23 @@ class SqlClientSessions:
         """
         if self._touched.first(sid, now):
             noted = {"key": sid, "now": now, "stale": now - MINUTE}
-            self._db.count(_TOUCH, noted)
-            self._db.count(_TOUCH_SESSION, noted)
+            self._db.hot_count(_TOUCH, noted)
+            self._db.hot_count(_TOUCH_SESSION, noted)
 
     def _widened(self, wanted: ClientSession) -> ClientSession | None:
         if wanted.session_id is None:
             return None
         where = {"of_session": wanted.session_id, "of_client": wanted.client_id}
-        found = CLIENT_SESSION.read_one(self._db.row(_LIVE_ONE, where))
+        found = CLIENT_SESSION.read_one(self._db.hot_row(_LIVE_ONE, where))
         if found is None:
             return None
         union = tuple(dict.fromkeys((*found.scope, *wanted.scope)))
         more = {"all_scopes": union, "also_offline": wanted.offline, "used": wanted.last_used_at}
-        rows = self._db.changed(_WIDEN, {"key": found.id} | more)
+        rows = self._db.hot_changed(_WIDEN, {"key": found.id} | more)
         return CLIENT_SESSION.read(rows[0]) if rows else None
 
     def _inserted(self, wanted: ClientSession) -> ClientSession | None:
-        return wanted if self._db.count(_INSERT, CLIENT_SESSION.parameters(wanted)) else None
+        return wanted if self._db.hot_count(_INSERT, CLIENT_SESSION.parameters(wanted)) else None
 
 
 def _liveness(row: Sequence[Any]) -> Liveness:

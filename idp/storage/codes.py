@@ -18,7 +18,11 @@ _KEY = codes.c.code_hash == bindparam("key")
 
 _ADD = insert(codes)
 _GET = select(*CODE.columns).where(_KEY)
-_CLAIM = update(codes).where(_KEY, codes.c.used_at.is_(None), codes.c.expires_at > NOW).values(used_at=NOW)
+_CLAIM = (
+    update(codes)
+    .where(_KEY, codes.c.used_at.is_(None), codes.c.expires_at > NOW)
+    .values(used_at=NOW, client_session_id=bindparam("sid"))
+)
 _REDEEMED = update(codes).where(_KEY).values(client_session_id=bindparam("sid"))
 
 
@@ -30,16 +34,16 @@ class SqlCodes:
 
     def add(self, code: AuthorizationCode) -> None:
         """Issued."""
-        self._db.count(_ADD, CODE.parameters(code))
+        self._db.hot_count(_ADD, CODE.parameters(code))
 
     def get(self, code_hash: bytes) -> AuthorizationCode | None:
         """In whatever state; used and expired ones stay for a day, so that a replay is recognised."""
-        return CODE.read_one(self._db.row(_GET, {"key": code_hash}))
+        return CODE.read_one(self._db.hot_row(_GET, {"key": code_hash}))
 
-    def claim(self, code_hash: bytes, now: datetime) -> bool:
+    def claim(self, code_hash: bytes, now: datetime, sid: UUID | None = None) -> bool:
         """True once, for an unexpired unused code."""
-        return self._db.count(_CLAIM, {"key": code_hash, "now": now}) == 1
+        return self._db.hot_count(_CLAIM, {"key": code_hash, "now": now, "sid": sid}) == 1
 
     def redeemed(self, code_hash: bytes, sid: UUID) -> None:
-        """What the code created, so that a replay can end it."""
-        self._db.count(_REDEEMED, {"key": code_hash, "sid": sid})
+        """What the code has joined instead of creating it."""
+        self._db.hot_count(_REDEEMED, {"key": code_hash, "sid": sid})

@@ -44,11 +44,11 @@ class SqlConsents:
 
     def get(self, user_id: UUID, client_id: str) -> Consent | None:
         """What the user has allowed the client."""
-        return CONSENT.read_one(self._db.row(_GET, {"owner": user_id, "app": client_id}))
+        return CONSENT.read_one(self._db.hot_row(_GET, {"owner": user_id, "app": client_id}))
 
     def hold(self, user_id: UUID, client_id: str) -> Consent | None:
         """The same, under a lock that a withdrawal waits for; gone if one came first."""
-        return CONSENT.read_one(self._db.row(_HOLD, {"owner": user_id, "app": client_id}))
+        return CONSENT.read_one(self._db.hot_row(_HOLD, {"owner": user_id, "app": client_id}))
 
     def allow(self, user_id: UUID, client_id: str, scopes: Sequence[str], now: datetime) -> Consent:
         """Add to what is allowed. The row is locked while it is read and rewritten, so none is lost."""

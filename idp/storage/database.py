@@ -27,8 +27,9 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, InternalE
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from ..errors import Conflict, IdpError, LostTransaction, Unavailable
+from .columns import loads
 from .postgres import connector, set_patience
-from .prepared import Prepared, PreparedStatements
+from .prepared import PreparedStatements, Result
 from .tables import Base
 
 db = SQLAlchemy(metadata=Base.metadata)
@@ -46,7 +47,8 @@ _ATTEMPTS = 3
 
 def engine_options(url: str, pool_size: int = 8) -> dict[str, Any]:
     """``SQLALCHEMY_ENGINE_OPTIONS`` for this URL. A request waits 1 s for a connection, then 503 (F-24)."""
-    options: dict[str, Any] = {"isolation_level": "AUTOCOMMIT", "pool_size": pool_size, "max_overflow": 0}
+    options: dict[str, Any] = {"isolation_level": "AUTOCOMMIT", "pool_size": pool_size, "max_overflow": 0,
+                               "json_deserializer": loads}  # fmt: skip
     if make_url(url).get_backend_name() == "sqlite":
         return options | {
             "pool_timeout": _SQLITE_PATIENCE_SECONDS,
@@ -70,6 +72,15 @@ class _Transaction:
         self.connection = connection
         self.broken = False
 
+    @contextmanager
+    def breaking(self) -> Iterator[None]:
+        """Around a statement."""
+        try:
+            yield
+        except BaseException:
+            self.broken = True
+            raise
+
     def commit(self) -> None:
         """Commit. Raises LostTransaction if nothing has been written for sure, to be done again.
 
@@ -87,8 +98,7 @@ class Database:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine.execution_options(preserve_rowcount=True)  # INSERT … ON CONFLICT decides by it, too
         self.sqlite = engine.dialect.name == "sqlite"
-        self._prepared = PreparedStatements(engine.dialect)
-        self._driver_error: type[Exception] = engine.dialect.loaded_dbapi.Error
+        self._prepared = PreparedStatements(engine)
         self._here = threading.local()
         self._writer = threading.Lock()
 
@@ -112,60 +122,43 @@ class Database:
         return self._run(statement, parameters, _all)
 
     def hot_row(self, statement: Executable, parameters: Mapping[str, Any]) -> Sequence[Any] | None:
-        """``row`` for the hot path: beneath Core when no transaction is open."""
-        found = self._hot(statement, parameters, reads=True)
+        """``row`` for the hot path, beneath Core."""
+        found = self._hot(statement, parameters, reads=True).rows
         return found[0] if found else None
 
     def hot_rows(self, statement: Executable, parameters: Mapping[str, Any]) -> Sequence[Sequence[Any]]:
         """``rows`` for the hot path."""
-        return self._hot(statement, parameters, reads=True)
+        return self._hot(statement, parameters, reads=True).rows
 
     def hot_changed(self, statement: Executable, parameters: Mapping[str, Any]) -> Sequence[Sequence[Any]]:
         """``changed`` for the hot path."""
-        return self._hot(statement, parameters, reads=False)
+        return self._hot(statement, parameters).rows
 
-    def _hot(self, statement: Executable, parameters: Mapping[str, Any], *, reads: bool) -> Sequence[Sequence[Any]]:
+    def hot_count(self, statement: Executable, parameters: Mapping[str, Any]) -> int:
+        """``count`` for the hot path."""
+        return self._hot(statement, parameters).hit
+
+    def _hot(self, statement: Executable, parameters: Mapping[str, Any], *, reads: bool = False) -> Result:
         """A read that fails, or what was lost, goes the common way, where it is tried again."""
-        if self._transaction is not None:
-            return self._run(statement, parameters, _all, reads=reads)
+        transaction = self._transaction
+        if transaction is not None:
+            with transaction.breaking(), translated():
+                return self._prepared.on(transaction.connection.connection, statement, parameters)
         try:
             with self._turn(needed=not reads), translated():
-                return self._beneath_core(self._prepared.of(statement), parameters)
+                return self._prepared.alone(statement, parameters)
         except Unavailable as error:
             if not (reads or isinstance(error, LostTransaction)):
                 raise
-        return self._run(statement, parameters, _all, reads=reads)
-
-    def _beneath_core(self, prepared: Prepared, parameters: Mapping[str, Any]) -> Sequence[Sequence[Any]]:
-        """Raises what Core would raise, for Core is not there to wrap the driver's errors."""
-        try:
-            connection = self.engine.raw_connection()
-        except self._driver_error as error:
-            raise self._wrapped(prepared, error, dead=False) from error
-        try:
-            return prepared.run(connection.cursor(), parameters)
-        except self._driver_error as error:
-            dead = self.engine.dialect.is_disconnect(error, connection.driver_connection, None)  # type: ignore[arg-type]
-            if dead:
-                connection.invalidate(error)
-            raise self._wrapped(prepared, error, dead) from error
-        finally:
-            connection.close()
-
-    def _wrapped(self, prepared: Prepared, error: Exception, dead: bool) -> BaseException:
-        return DBAPIError.instance(prepared.text, None, error, self._driver_error, connection_invalidated=dead)
+        return self._run(statement, parameters, _result, reads=reads)
 
     def _run(self, statement: Executable, parameters: Parameters, take: Take[T], reads: bool = False) -> T:
         transaction = self._transaction
         if transaction is None:
             with self._turn(needed=not reads), translated():
                 return self._alone(statement, parameters, take, reads)
-        try:
-            with translated():
-                return take(transaction.connection.execute(statement, parameters))
-        except BaseException:
-            transaction.broken = True
-            raise
+        with transaction.breaking(), translated():
+            return take(transaction.connection.execute(statement, parameters))
 
     def _alone(self, statement: Executable, parameters: Parameters, take: Take[T], reads: bool) -> T:
         for attempt in range(1, _ATTEMPTS + 1):
@@ -282,6 +275,10 @@ def _count(result: AnyResult) -> int:
 
 def _lost(error: SQLAlchemyError) -> bool:
     return getattr(getattr(error, "orig", None), "sqlstate", None) in _LOST_STATES
+
+
+def _result(result: AnyResult) -> Result:
+    return Result(result.all() if result.returns_rows else (), result.rowcount)
 
 
 @contextmanager

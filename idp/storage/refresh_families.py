@@ -46,7 +46,7 @@ class SqlRefreshFamilies:
 
     def add(self, family: RefreshFamily) -> None:
         """Born at a redemption."""
-        self._db.count(_ADD, FAMILY.parameters(family))
+        self._db.hot_count(_ADD, FAMILY.parameters(family))
 
     def rotate(self, family_id: UUID, presented: int, client_id: str, now: datetime) -> RefreshFamily | None:
         """Advance the counter if ``presented`` is current and everything is live, else write nothing.

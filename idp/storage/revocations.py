@@ -118,9 +118,9 @@ class SqlRevocations:
 
     def client_revoked_at(self, client_id: str) -> datetime | None:
         """The latest entry for the client as a whole."""
-        row = self._db.row(_CLIENT, {"of_client": client_id})
+        row = self._db.hot_row(_CLIENT, {"of_client": client_id})
         return None if row is None else cast("datetime", row[0])
 
     def revoked_jti(self, jti: str) -> bool:
         """Has this very access token been revoked (RFC 7009)?"""
-        return self._db.row(_JTI, {"jti": jti}) is not None
+        return self._db.hot_row(_JTI, {"jti": jti}) is not None

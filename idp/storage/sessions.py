@@ -88,11 +88,11 @@ class SqlSessions:
 
     def get(self, session_id: UUID) -> Session | None:
         """By id, in whatever state."""
-        return SESSION.read_one(self._db.row(_GET, {"key": session_id}))
+        return SESSION.read_one(self._db.hot_row(_GET, {"key": session_id}))
 
     def by_secret(self, secret_hash: bytes) -> tuple[Session, User] | None:
         """The session of a cookie and its user, one statement."""
-        row = self._db.row(_BY_SECRET, {"hash": secret_hash})
+        row = self._db.hot_row(_BY_SECRET, {"hash": secret_hash})
         if row is None:
             return None
         return SESSION.read(row), USER.read(row[len(SESSION.columns) :])
@@ -103,7 +103,7 @@ class SqlSessions:
         An ending that committed first is seen: having waited for the lock, PostgreSQL tests the new
         version of the row. An ending that comes after waits for us and then sees what we inserted.
         """
-        return SESSION.read_one(self._db.row(_LOCK_LIVE, {"key": session_id, "now": now}))
+        return SESSION.read_one(self._db.hot_row(_LOCK_LIVE, {"key": session_id, "now": now}))
 
     def prove(
         self,
@@ -121,7 +121,7 @@ class SqlSessions:
     def touch(self, session_id: UUID, now: datetime, address: str) -> None:
         """Note activity, at most once a minute."""
         if self._touched.first(session_id, now):
-            self._db.count(_TOUCH, {"key": session_id, "now": now, "stale": now - MINUTE, "place": address})
+            self._db.hot_count(_TOUCH, {"key": session_id, "now": now, "stale": now - MINUTE, "place": address})
 
     def of_user(self, user_id: UUID, ended_since: datetime) -> Sequence[Session]:
         """Open ones and those ended since, latest activity first."""

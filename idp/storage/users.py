@@ -44,7 +44,7 @@ class SqlUsers:
 
     def get(self, user_id: UUID) -> User | None:
         """By id, in whatever state."""
-        return USER.read_one(self._db.row(_GET, {"key": user_id}))
+        return USER.read_one(self._db.hot_row(_GET, {"key": user_id}))
 
     def hold(self, user_id: UUID) -> User | None:
         """The same, under a lock that every other change of this row, and every other ``hold``, waits for."""

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import threading
+import time
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import Engine
 
 from idp.domain.client import AuthMethod, ClientOrigin, GrantType
 from idp.domain.key import KeyState
 from idp.domain.ports import Stores
 from idp.domain.revocation import RevocationKind
-from idp.errors import Conflict
+from idp.errors import Conflict, NotFound
+from idp.storage.database import Database
+from idp.storage.resources import SNAPSHOT_SECONDS, SqlResources
 
 from ..builders import (
     NOW,
@@ -96,6 +100,42 @@ def test_resources_and_scopes(stores: Stores) -> None:
     assert stores.resources.delete("https://a.example")
     assert not stores.resources.delete("https://a.example")
     assert stores.resources.scopes(("photos:read",)) == {}
+
+
+def test_a_copy_of_the_resources_spares_the_database(
+    engine: Engine, stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two seconds, and only for what is there."""
+    elsewhere = SqlResources(Database(engine))
+    server, api = a_client(), a_resource(identifier="https://a.example")
+    stores.clients.add(server)
+    stores.resources.add(api, (a_scope(api, "read"),))
+    assert set(stores.resources.scopes(("read", "write"))) == {"read"}
+    late = a_resource(identifier="https://b.example", client_id=server.client_id)
+    elsewhere.add(late, (a_scope(late, "write"),))
+    assert set(stores.resources.scopes(("read", "write"))) == {"read", "write"}
+    assert set(stores.resources.known((api.identifier, late.identifier))) == {api.identifier, late.identifier}
+    assert stores.resources.of_server(server.client_id) == (late.identifier,)
+    elsewhere.delete(api.identifier)
+    assert set(stores.resources.scopes(("read",))) == {"read"}
+    now = time.monotonic()
+    monkeypatch.setattr(time, "monotonic", lambda: now + SNAPSHOT_SECONDS)
+    assert stores.resources.scopes(("read",)) == {}
+    assert stores.resources.known((api.identifier,)) == {}
+
+
+def test_what_a_transaction_sees_is_no_copy_for_others(stores: Stores) -> None:
+    api = a_resource()
+
+    def given_up() -> None:
+        with stores.work():
+            stores.resources.add(api, (a_scope(api, "read"),))
+            assert set(stores.resources.scopes(("read",))) == {"read"}
+            raise NotFound
+
+    with pytest.raises(NotFound):
+        given_up()
+    assert stores.resources.scopes(("read",)) == {}
 
 
 def test_a_resource_is_added_whole_or_not(stores: Stores) -> None:

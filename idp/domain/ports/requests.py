@@ -32,12 +32,15 @@ class Codes(Protocol):
 
     def get(self, code_hash: bytes) -> AuthorizationCode | None: ...
 
-    def claim(self, code_hash: bytes, now: datetime) -> bool:
-        """Use it up: True once, for an unexpired unused code; False ever after."""
+    def claim(self, code_hash: bytes, now: datetime, sid: UUID | None = None) -> bool:
+        """Use it up: True once, for an unexpired unused code; False ever after.
+
+        ``sid`` is what the code is about to create: remembered, so that a replay can end it.
+        """
         ...
 
     def redeemed(self, code_hash: bytes, sid: UUID) -> None:
-        """Remember what the code created, so that a replay can end it."""
+        """Remember what the code has joined instead of creating it."""
         ...
 
 
