@@ -48,7 +48,7 @@ from .services import Services, build
 from .settings import Settings
 from .storage import migrate
 from .storage.database import db, engine_options
-from .storage.stores import build_stores
+from .storage.stores import HotOptions, build_stores
 
 log = structlog.get_logger(__name__)
 
@@ -133,7 +133,17 @@ def _stores(app: Flask, settings: Settings, master_keys: MasterKeys) -> Stores:
         engine = db.engine
         if embedded:
             migrate.upgrade(engine, MIGRATIONS)
-    return build_stores(engine, master_keys, MIGRATIONS)
+    return build_stores(engine, master_keys, MIGRATIONS, hot=_hot(settings))
+
+
+def _hot(settings: Settings) -> HotOptions | None:
+    """The hot copy, where there is a Redis; a tombstone outlives every access token."""
+    if settings.redis_url is None:
+        return None
+    return HotOptions(
+        url=settings.redis_url.get_secret_value(), replicas=settings.redis_replicas,
+        tombstone_seconds=settings.access_token_life + 60,
+    )  # fmt: skip
 
 
 def _make_first_keys(stores: Stores, services: Services) -> None:

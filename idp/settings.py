@@ -44,7 +44,9 @@ class Settings(BaseSettings):
     data_dir: Path = Field(Path("data"), description="Where the embedded database and development key live")
     database_url: str = Field("", description="SQLAlchemy URL; empty means SQLite in the data directory")
     database_pool_size: int = Field(8, ge=1, le=200, description="Connections each worker process keeps at most")
-    redis_url: SecretStr | None = Field(None, description="Redis for the hot copy and the brakes; not used yet")
+    redis_url: SecretStr | None = Field(
+        None, description="Redis for the hot copy of sessions: one server, Sentinel, Cluster"
+    )
     redis_replicas: int = Field(0, ge=0, le=10, description="Replicas that must confirm an ending, of each primary")
     metrics_token: SecretStr | None = Field(None, description="Bearer token of /metrics; without it there is none")
     master_key: SecretStr | None = Field(None, description="32 random bytes, base64url; older ones follow after commas")

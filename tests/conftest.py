@@ -19,6 +19,8 @@ from idp.storage.stores import build_stores
 from idp.storage.tables import Base
 
 from .postgres import PostgresServer, available
+from .redis_server import RedisServer
+from .redis_server import available as redis_available
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -46,6 +48,25 @@ def postgres() -> Iterator[PostgresServer]:
         pytest.skip(reason)
     with PostgresServer() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[RedisServer]:
+    """One Redis for this process of the run; tests that hurt it start their own."""
+    if not redis_available():
+        reason = "Redis is not installed (redis-server); what needs it did not run"
+        if os.environ.get("IDP_TEST_NO_SKIP"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    with RedisServer() as server:
+        yield server
+
+
+@pytest.fixture
+def redis(redis_server: RedisServer) -> RedisServer:
+    """A Redis with nothing in it."""
+    redis_server.cli("FLUSHALL")
+    return redis_server
 
 
 def open_engine(url: str) -> Engine:

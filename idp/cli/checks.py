@@ -50,10 +50,6 @@ def file_checks(settings: Settings) -> Iterator[Check]:
     yield _data_dir(settings)
     if database.embedded(settings) and not database.absent(settings):
         yield _database_files(settings)
-    if settings.redis_url is not None:
-        yield Check(
-            "redis", WARN, "IDP_REDIS_URL is set, but this release answers from SQL alone", "nothing; or unset it"
-        )
 
 
 def _master_key(settings: Settings) -> Check:

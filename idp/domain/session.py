@@ -191,9 +191,15 @@ class Ended:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Liveness:
-    """What the session record says of one ``sid`` at this moment, joined with user and client."""
+    """What the session record says of one ``sid`` at this moment, joined with user and client.
+
+    ``until``: when it ends by itself at the latest known activity, None if it hangs on no Session.
+    ``ended``: somebody or something has ended it, for good; what is merely not live may say less.
+    """
 
     sid: UUID
     user_id: UUID
     client_id: str
     live: bool
+    until: datetime | None = None
+    ended: bool = False

@@ -30,6 +30,7 @@ from .tables import (
     revocations,
     security_events,
     sessions,
+    settling,
     throttles,
 )  # fmt: skip
 
@@ -86,6 +87,7 @@ _SWEEPS = (
     _Sweep(outbox, outbox.c.created_at < _BEFORE, timedelta(days=30)),
     _Sweep(throttles, throttles.c.expires_at < _BEFORE),
     _Sweep(assertion_ids, assertion_ids.c.expires_at < _BEFORE),
+    _Sweep(settling, settling.c.known_at < _BEFORE, timedelta(hours=1)),
 )
 _STATEMENTS = tuple((sweep, sweep.statement()) for sweep in _SWEEPS)
 

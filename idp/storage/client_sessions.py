@@ -12,6 +12,7 @@ from sqlalchemy import bindparam, or_, select, update
 from ..domain.session import ClientSession, Liveness
 from ..domain.user import User
 from ..errors import Conflict
+from .columns import SecondsAfter
 from .database import Database
 from .liveness import CLIENT_SESSION_LIVE, HELD, NEEDS_NO_SESSION, NOW, SESSION_LIVE
 from .recently import MINUTE, Recently
@@ -21,7 +22,11 @@ from .upsert import insert_or_nothing
 
 _C = client_sessions.c
 _KEY = _C.id == bindparam("key")
-_FACTS = (_C.id, _C.user_id, _C.client_id, CLIENT_SESSION_LIVE.label("live"))
+_FACTS = (
+    _C.id, _C.user_id, _C.client_id, CLIENT_SESSION_LIVE.label("live"), _C.ended_at.is_not(None).label("ended"),
+    NEEDS_NO_SESSION.label("alone"), sessions.c.expires_at,
+    SecondsAfter(sessions.c.last_seen_at, sessions.c.idle_seconds).label("idle_end"),
+)  # fmt: skip
 _JOIN_ATTEMPTS = 3
 
 _GET = select(*CLIENT_SESSION.columns).where(_KEY)
@@ -141,5 +146,8 @@ class SqlClientSessions:
 
 
 def _liveness(row: Sequence[Any]) -> Liveness:
-    sid, user_id, client_id, live = row[: len(_FACTS)]
-    return Liveness(sid=sid, user_id=user_id, client_id=client_id, live=bool(live))
+    sid, user_id, client_id, live, ended, alone, expires_at, idle_end = row[: len(_FACTS)]
+    until = None if alone else min(expires_at, idle_end)
+    return Liveness(
+        sid=sid, user_id=user_id, client_id=client_id, live=bool(live), until=until, ended=bool(ended)
+    )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from sqlalchemy import Engine
@@ -18,20 +19,34 @@ from .database import Database
 from .devices import SqlDevices
 from .events import SqlEvents
 from .health import SqlHealth
+from .hot_client_sessions import HotClientSessions
+from .hot_copy import HotCopy, NoWitness, Witness
 from .interactions import SqlInteractions
 from .outbox import SqlOutbox
 from .passwords import ArgonPasswords
+from .redis_url import servers as redis_servers
 from .refresh_families import SqlRefreshFamilies
 from .resources import SqlResources
 from .revocations import SqlRevocations
 from .sessions import SqlSessions
+from .settling import Settling
 from .signing_keys import SqlSigningKeys
 from .system import SystemClock, SystemRandomness
 from .throttles import SqlThrottles
-from .tombstones import NoTombstones
+from .tombstones import HotTombstones, NoTombstones
 from .users import SqlUsers
 from .vault import AesVault
 from .work import SqlWork
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HotOptions:
+    """Where Redis is and what must hold there; ``tombstone_seconds`` outlives every access token."""
+
+    url: str
+    replicas: int = 0
+    tombstone_seconds: int = 3660
+    witness: Witness = field(default_factory=NoWitness)
 
 
 def build_stores(
@@ -41,10 +56,14 @@ def build_stores(
     *,
     clock: Clock | None = None,
     randomness: Randomness | None = None,
+    hot: HotOptions | None = None,
 ) -> Stores:
-    """One set per process, after any fork. ``engine`` must have been made with ``engine_options``."""
+    """One set per process, after any fork. ``engine`` must have been made with ``engine_options``.
+
+    With ``hot``, Redis answers where it can. Raises ConfigurationError for a URL that cannot be used.
+    """
     database = Database(engine)
-    return Stores(
+    stores = Stores(
         work=SqlWork(database),
         clock=clock or SystemClock(),
         randomness=randomness or SystemRandomness(),
@@ -69,4 +88,15 @@ def build_stores(
         assertion_ids=SqlAssertionIds(database),
         sweeper=SqlSweeper(database),
         health=SqlHealth(database, migrations),
+    )
+    return stores if hot is None else _with_hot_copy(stores, database, hot)
+
+
+def _with_hot_copy(stores: Stores, database: Database, hot: HotOptions) -> Stores:
+    servers = redis_servers(hot.url, hot.replicas, hot.witness.breaker)
+    copy = HotCopy(servers, stores.randomness, hot.tombstone_seconds, hot.witness)
+    return replace(
+        stores,
+        client_sessions=HotClientSessions(stores.client_sessions, copy, lambda: database.in_work),
+        tombstones=HotTombstones(copy, Settling(database)),
     )

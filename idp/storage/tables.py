@@ -326,6 +326,12 @@ assertion_ids = _table(
     _must("expires_at", UtcDateTime, index=True),
 )
 
+settling = _table(
+    "settling",  # endings that the hot copy has not confirmed (settling.py)
+    _key("sid", Uuid),
+    _must("known_at", UtcDateTime, index=True),
+)
+
 turns = _table(
     "turns",  # one row per queue; its lock is held until commit (turns.py)
     _key("name", Text),

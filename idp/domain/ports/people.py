@@ -146,7 +146,11 @@ class ClientSessions(Protocol):
     def get(self, sid: UUID) -> ClientSession | None: ...
 
     def liveness(self, sid: UUID, now: datetime) -> Liveness | None:
-        """One statement by primary key: the client session and what it hangs on (P1, P5)."""
+        """The client session and what it hangs on, at this moment (P1, P5).
+
+        Outside a transaction a hot copy may answer in the record's place, with the same verdict; of
+        what it knows to have ended it says None, as of what never was.
+        """
         ...
 
     def liveness_with_user(self, sid: UUID, now: datetime) -> tuple[Liveness, User] | None:

@@ -1,0 +1,71 @@
+"""Client sessions with the hot copy before them: ``liveness`` alone asks it, everything else asks the record.
+
+Refreshing, codes and one-time values never come here: what may be used once is decided by one statement.
+Nor does a look-up inside a transaction: what it sees may be undone, and must not be leased to others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from uuid import UUID
+
+from ..domain.ports import ClientSessions
+from ..domain.session import ClientSession, Liveness
+from ..domain.user import User
+from .hot_copy import HotCopy, Seen
+
+
+class HotClientSessions:
+    """Implements ``ports.ClientSessions`` over another one, the record."""
+
+    def __init__(self, record: ClientSessions, copy: HotCopy, in_work: Callable[[], bool]) -> None:
+        self._record = record
+        self._copy = copy
+        self._in_work = in_work
+
+    def liveness(self, sid: UUID, now: datetime) -> Liveness | None:
+        """From a lease that has not run out, else from the record, which is read after the look-up."""
+        if self._in_work():
+            return self._record.liveness(sid, now)
+        seen = self._copy.look_up(sid)
+        if seen.ended:
+            return None
+        if seen.lease is not None and (seen.lease.until is None or now < seen.lease.until):
+            return seen.lease
+        found = self._record.liveness(sid, now)
+        self._pass_on(found, seen)
+        return found
+
+    def _pass_on(self, found: Liveness | None, seen: Seen) -> None:
+        """An end that somebody made is final and marked; one that is a matter of clocks is not."""
+        if found is not None and found.ended:
+            self._copy.mark_seen(found.sid)
+        elif found is not None and found.live and seen.ticket is not None:
+            self._copy.fill(seen.ticket, found)
+
+    # ── the record ───────────────────────────────────────────────────────────────────────────────
+
+    def join(self, client_session: ClientSession) -> ClientSession:
+        """The record's."""
+        return self._record.join(client_session)
+
+    def get(self, sid: UUID) -> ClientSession | None:
+        """The record's."""
+        return self._record.get(sid)
+
+    def liveness_with_user(self, sid: UUID, now: datetime) -> tuple[Liveness, User] | None:
+        """The record's: what a person is called is not copied."""
+        return self._record.liveness_with_user(sid, now)
+
+    def of_user(self, user_id: UUID) -> Sequence[ClientSession]:
+        """The record's."""
+        return self._record.of_user(user_id)
+
+    def offline_of(self, session_id: UUID) -> Sequence[ClientSession]:
+        """The record's."""
+        return self._record.offline_of(session_id)
+
+    def touch(self, sid: UUID, now: datetime) -> None:
+        """The record's."""
+        self._record.touch(sid, now)
