@@ -19,6 +19,7 @@ from .bodies import Bodies
 from .browser import Browser
 from .client_address import client_address
 from .domain.master_key import MasterKeys
+from .domain.outbox import MessageKind
 from .domain.ports import Stores
 from .errors import IdpError, Unavailable
 from .oauth.cors import install as install_cors
@@ -37,6 +38,7 @@ from .oauth.rfc7592_configuration import ConfigurationEndpoint
 from .oauth.rfc7662_introspection import Introspection, IntrospectionEndpoint
 from .oauth.rfc9068_access_token import AccessTokens
 from .oauth.server import IdpServer
+from .oidc.backchannel_logout import BackchannelLogout
 from .oidc.core_id_token import IdTokens
 from .oidc.core_request import AuthenticationRequests
 from .oidc.core_userinfo import UserinfoEndpoint
@@ -45,6 +47,7 @@ from .oidc.rp_initiated_logout import LogoutEndpoint
 from .outgoing import Outgoing
 from .paths import MIGRATIONS, TEMPLATES
 from .services import Services, build
+from .services.deliveries import Deliveries, Handler, tombstones
 from .settings import Settings
 from .storage import migrate
 from .storage.database import db, engine_options
@@ -67,6 +70,7 @@ class Extension:
     settings: Settings
     stores: Stores
     services: Services
+    deliveries: Deliveries
 
 
 class NoFlaskSession(SessionInterface):
@@ -96,7 +100,8 @@ def create_app(settings: Settings) -> Flask:
     master_keys = settings.master_keys()
     stores = _stores(app, settings, master_keys)
     services = build(stores, settings, master_keys)
-    app.extensions["idp"] = Extension(settings, stores, services)
+    deliveries = Deliveries(stores, _handlers(settings, stores, services))
+    app.extensions["idp"] = Extension(settings, stores, services, deliveries)
     _make_first_keys(stores, services)
     _mount(app, settings, stores, services, master_keys)
     app.wsgi_app = Bodies(web.static_files(settings, app.wsgi_app), MAX_BODY)  # type: ignore[method-assign]
@@ -153,6 +158,16 @@ def _make_first_keys(stores: Stores, services: Services) -> None:
             services.keys.ensure()
     except Unavailable as error:
         log.warning("the database does not answer at start", error=str(error))
+
+
+def _handlers(settings: Settings, stores: Stores, services: Services) -> dict[str, Handler]:
+    """Who delivers what the outbox holds."""
+    outgoing = Outgoing(settings.fetch_private_networks)
+    logout = BackchannelLogout(settings.issuer, services.keys, stores.clients, stores.clock, outgoing)
+    return {
+        MessageKind.BACKCHANNEL_LOGOUT: Handler(send=logout.send),
+        MessageKind.TOMBSTONE: tombstones(stores, settings.access_token_life),
+    }
 
 
 # ── edges ─────────────────────────────────────────────────────────────────────────────────────────

@@ -1,9 +1,11 @@
-"""Every fetch of a URL that somebody else chose, behind one guard against SSRF (CVE-2020-10770).
+"""Every request to a URL that somebody else chose, behind one guard against SSRF (CVE-2020-10770).
 
 The name is resolved once, every address it has must be public, and the connection goes to the address
 that was checked, so a second answer of a hostile name server changes nothing (DNS rebinding). https
-only, no redirects, three seconds in all, 64 kB, two at a time. ``allow_private`` (the operator's switch for tests and
-closed networks) lifts the address check and permits http to loopback; what is refused is logged.
+only, no redirects. A fetch has three seconds in all, 64 kB, and two go at a time; a delivery (a form that
+is posted) has five seconds, what it is answered is not read beyond the status, and how many go at a time
+is its courier's affair. ``allow_private`` (the operator's switch for tests and closed networks) lifts the
+address check and permits http to loopback; what is refused is logged.
 """
 
 from __future__ import annotations
@@ -12,18 +14,22 @@ import contextlib
 import http.client
 import ipaddress
 import json
+import queue
 import socket
 import ssl
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import structlog
 
 MAX_BYTES = 64 * 1024
 TIMEOUT_SECONDS = 3.0
+DELIVERY_SECONDS = 5.0
 _SLOTS = threading.BoundedSemaphore(2)  # strangers' servers never hold more than two of our threads
 _GIVEN_OUT = ipaddress.ip_network("2000::/3")
 
@@ -36,9 +42,42 @@ class FetchRefused(Exception):
     """The URL may not or could not be fetched."""
 
 
+class Unreachable(FetchRefused):
+    """It may be asked for, but nobody answered in time: later somebody may."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """A URL that may be asked for, if its address may be connected to."""
+
+    secure: bool
+    host: str
+    port: int
+    path: str
+
+    @property
+    def authority(self) -> str:
+        """For the ``Host`` header (RFC 9110 section 7.2)."""
+        name = f"[{self.host}]" if ":" in self.host else self.host
+        return name if self.port == (443 if self.secure else 80) else f"{name}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What is asked; ``read`` says how much of the answer is."""
+
+    method: str
+    headers: Mapping[str, str]
+    body: bytes = b""
+    read: int = 0
+
+
+_FETCH = _Asked("GET", {"Accept": "application/json"}, read=MAX_BYTES + 1)
+
+
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """Fetch JSON documents of clients."""
+    """Fetch JSON documents of clients, and deliver to them."""
 
     allow_private: bool
 
@@ -52,19 +91,37 @@ class Outgoing:
             raise FetchRefused("not a JSON object")
         return document
 
+    def post_form(self, url: str, fields: Mapping[str, str]) -> int:
+        """The status of the answer to a form, a redirect's like any other; it is not followed.
+
+        Raises FetchRefused for a URL that may not be asked for, Unreachable if nothing came in time.
+        """
+        headers = {"Content-Type": "application/x-www-form-urlencoded"}
+        asked = _Asked("POST", headers, urlencode(fields).encode())
+        status, _body = self._exchange(self._split(url), asked, DELIVERY_SECONDS)
+        return status
+
     def _get(self, url: str) -> bytes:
-        scheme, host, port, path = self._split(url)
+        target = self._split(url)
         if not _SLOTS.acquire(blocking=False):
-            raise FetchRefused("too many fetches under way")
+            raise Unreachable("too many fetches under way")
         try:
-            address = self._checked_address(host, port)
-            return _read(scheme, address, host, port, path)
-        except (http.client.HTTPException, OSError, ValueError) as error:
-            raise FetchRefused(type(error).__name__) from None
+            status, body = self._exchange(target, _FETCH, TIMEOUT_SECONDS)
         finally:
             _SLOTS.release()
+        if status != 200 or len(body) > MAX_BYTES:
+            raise FetchRefused(f"status {status} or too long")
+        return body
 
-    def _split(self, url: str) -> tuple[str, str, int, str]:
+    def _exchange(self, target: _Target, asked: _Asked, seconds: float) -> tuple[int, bytes]:
+        end = time.monotonic() + seconds
+        address = self._checked_address(target, end)
+        try:
+            return _in_time(target, address, asked, end)
+        except (http.client.HTTPException, OSError, ValueError) as error:
+            raise Unreachable(type(error).__name__) from None
+
+    def _split(self, url: str) -> _Target:
         try:
             parts = urlsplit(url)
             host, port = parts.hostname or "", parts.port
@@ -75,17 +132,13 @@ class Outgoing:
         if not host or "@" in parts.netloc:
             raise self._refused(url, "no host, or user information")
         path = parts.path or "/"
-        default = 443 if parts.scheme == "https" else 80
-        return parts.scheme, host, port or default, f"{path}?{parts.query}" if parts.query else path
+        secure = parts.scheme == "https"
+        return _Target(secure, host, port or (443 if secure else 80), f"{path}?{parts.query}" if parts.query else path)
 
-    def _checked_address(self, host: str, port: int) -> str:
-        try:
-            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        except (OSError, UnicodeError):
-            raise FetchRefused("unknown host") from None
-        addresses = [str(entry[4][0]) for entry in found]
+    def _checked_address(self, target: _Target, end: float) -> str:
+        addresses = _resolved(target.host, target.port, end - time.monotonic())
         if not self.allow_private and not all(_public(address) for address in addresses):
-            raise self._refused(host, "not a public address")
+            raise self._refused(target.host, "not a public address")
         return addresses[0]
 
     def _refused(self, what: str, why: str) -> FetchRefused:
@@ -93,44 +146,67 @@ class Outgoing:
         return FetchRefused(why)
 
 
-def _read(scheme: str, address: str, host: str, port: int, path: str) -> bytes:
-    """One GET to the checked address, over in ``TIMEOUT_SECONDS`` whatever the server does.
+def _resolved(host: str, port: int, seconds: float) -> list[str]:
+    """Every address of the name, in time: the resolver itself would wait for a silent name server.
+
+    A thread that outlives its time ends when the resolver gives up.
+    """
+    answer: queue.SimpleQueue[list[str]] = queue.SimpleQueue()
+
+    def ask() -> None:
+        try:
+            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        except (OSError, UnicodeError):
+            found = []
+        answer.put([str(entry[4][0]) for entry in found])
+
+    threading.Thread(target=ask, name="resolver", daemon=True).start()
+    try:
+        addresses = answer.get(timeout=max(0.0, seconds))
+    except queue.Empty:
+        raise Unreachable("the name was not resolved in time") from None
+    if not addresses:
+        raise Unreachable("unknown host")
+    return addresses
+
+
+def _in_time(target: _Target, address: str, asked: _Asked, end: float) -> tuple[int, bytes]:
+    """One exchange with the checked address, over at ``end`` whatever the server does.
 
     A socket's time-out is for one read; a server that sends a byte now and then would hold us for
-    hours. So a timer shuts the socket when the whole time is up, which ends any read at once.
+    hours. So a timer shuts the connection when the whole time is up, which ends any read at once. By a
+    second handle: TLS takes the socket's own away.
     """
-    began = time.monotonic()
-    connection = socket.create_connection((address, port), timeout=TIMEOUT_SECONDS)
-    try:
-        timer = threading.Timer(max(0.0, TIMEOUT_SECONDS - (time.monotonic() - began)), _shut, (connection,))
+    left = max(0.001, end - time.monotonic())
+    with socket.create_connection((address, target.port), timeout=left) as connection, connection.dup() as handle:
+        timer = threading.Timer(max(0.0, end - time.monotonic()), _shut, (handle,))
         timer.daemon = True
         timer.start()
         try:
-            return _exchange(connection, scheme, host, port, path)
+            return _spoken(connection, target, asked)
         finally:
             timer.cancel()
-    finally:
-        connection.close()
 
 
-def _exchange(connection: socket.socket, scheme: str, host: str, port: int, path: str) -> bytes:
-    secure = scheme == "https"
-    client = http.client.HTTPConnection(host, port)
-    client.sock = ssl.create_default_context().wrap_socket(connection, server_hostname=host) if secure else connection
-    name = f"[{host}]" if ":" in host else host
-    client.putrequest("GET", path, skip_host=True, skip_accept_encoding=True)
-    client.putheader("Host", name if port == (443 if secure else 80) else f"{name}:{port}")
-    client.putheader("Accept", "application/json")
-    client.putheader("Connection", "close")
-    client.endheaders()
+def _spoken(connection: socket.socket, target: _Target, asked: _Asked) -> tuple[int, bytes]:
+    client = http.client.HTTPConnection(target.host, target.port)
+    client.sock = _tls().wrap_socket(connection, server_hostname=target.host) if target.secure else connection
+    client.putrequest(asked.method, target.path, skip_host=True, skip_accept_encoding=True)
+    length = {"Content-Length": str(len(asked.body))} if asked.method == "POST" else {}
+    for name, value in {"Host": target.authority, **asked.headers, **length, "Connection": "close"}.items():
+        client.putheader(name, value)
+    client.endheaders(asked.body or None)
     try:
         response = client.getresponse()
-        body = response.read(MAX_BYTES + 1)
+        return response.status, response.read(asked.read) if asked.read else b""
     finally:
         client.close()
-    if response.status != 200 or len(body) > MAX_BYTES:
-        raise FetchRefused(f"status {response.status} or too long")
-    return body
+
+
+@cache
+def _tls() -> ssl.SSLContext:
+    """Made once: reading the machine's certificates takes longer than a request."""
+    return ssl.create_default_context()
 
 
 def _shut(connection: socket.socket) -> None:

@@ -81,7 +81,7 @@ class Settings(BaseSettings):
     interaction_life: int = Field(60 * MINUTE, ge=20 * MINUTE, le=DAY, description="How long a sign-in may take")
     key_rotation: int = Field(90 * DAY, ge=HOUR, description="Age at which a signing key is replaced")
     jwks_max_age: int = Field(5 * MINUTE, ge=0, le=HOUR, description="How long others may cache the JWKS")
-    housekeeping: bool = Field(True, description="Run the sweeper and key rotation inside 'idp serve'")
+    housekeeping: bool = Field(True, description="Do the work of 'idp worker' inside 'idp serve' too")
 
     @field_validator("trusted_proxies", mode="before")
     @classmethod

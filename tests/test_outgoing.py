@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import http.server
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from idp.outgoing import MAX_BYTES, FetchRefused, Outgoing
+from idp.outgoing import MAX_BYTES, FetchRefused, Outgoing, Unreachable
+
+from .certificates import a_certificate
+from .receivers import Receiver
 
 GUARDED, OPEN = Outgoing(allow_private=False), Outgoing(allow_private=True)
 
@@ -118,15 +123,22 @@ def test_what_is_no_small_json_object_is_refused(server: str, path: str) -> None
 
 
 @pytest.mark.parametrize("part", ["body", "headers"])
-def test_a_server_that_drips_is_left_in_time(part: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_server_that_drips_is_left_in_time(
+    scheme: str, part: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     """A socket's time-out is for one read; a byte now and then must not hold a thread."""
-    monkeypatch.setattr("idp.outgoing.TIMEOUT_SECONDS", 0.5)
+    certificate = a_certificate(tmp_path)
+    monkeypatch.setattr("idp.outgoing.TIMEOUT_SECONDS", 1.0)
+    monkeypatch.setattr("idp.outgoing._tls", lambda: ssl.create_default_context(cafile=certificate))
     listener = socket.create_server(("127.0.0.1", 0))
     over = threading.Event()
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server.load_cert_chain(certificate)
 
     def drip() -> None:
-        connection, _ = listener.accept()
-        with connection:
+        accepted, _ = listener.accept()
+        with server.wrap_socket(accepted, server_side=True) if scheme == "https" else accepted as connection:
             connection.recv(4096)
             connection.sendall(b"HTTP/1.1 200 OK\r\n" + (b"Content-Length: 9999\r\n\r\n" if part == "body" else b""))
             while not over.wait(0.1):
@@ -140,12 +152,50 @@ def test_a_server_that_drips_is_left_in_time(part: str, monkeypatch: pytest.Monk
     began = time.monotonic()
     try:
         with pytest.raises(FetchRefused):
-            OPEN.json_object(f"http://127.0.0.1:{listener.getsockname()[1]}/jwks")
-        assert time.monotonic() - began < 3
+            OPEN.json_object(f"{scheme}://127.0.0.1:{listener.getsockname()[1]}/jwks")
+        assert 0.5 < time.monotonic() - began < 6
     finally:
         over.set()
         thread.join()
         listener.close()
+
+
+def test_a_silent_name_server_is_left_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The resolver's own patience is half a minute."""
+    over = threading.Event()
+    monkeypatch.setattr("idp.outgoing.TIMEOUT_SECONDS", 0.3)
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_args, **_named: over.wait(30) and [])
+    try:
+        with pytest.raises(Unreachable, match="in time"):
+            OPEN.json_object("https://silent.example/jwks")
+    finally:
+        over.set()
+
+
+# ── delivering ────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_form_is_posted_and_its_status_told() -> None:
+    with Receiver(statuses={"/no": 302}, locations={"/no": "/elsewhere"}) as receiver:
+        assert OPEN.post_form(receiver.uri("/ok?a=1"), {"x": "ä &", "y": "2"}) == 200
+        assert OPEN.post_form(receiver.uri("/no"), {}) == 302
+    assert [(arrival.path, arrival.form) for arrival in receiver.arrivals] == [
+        ("/ok?a=1", {"x": ["ä &"], "y": ["2"]}), ("/no", {}),
+    ]  # fmt: skip
+
+
+def test_a_delivery_ends_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("idp.outgoing.DELIVERY_SECONDS", 0.3)
+    with Receiver(delays={"/slow": 60}) as receiver, pytest.raises(Unreachable):
+        OPEN.post_form(receiver.uri("/slow"), {})
+
+
+def test_a_delivery_is_guarded_alike(connected: list[Any]) -> None:
+    for url in ("https://127.0.0.1/", "http://93.184.215.14/"):
+        with pytest.raises(FetchRefused) as refused:
+            GUARDED.post_form(url, {})
+        assert not isinstance(refused.value, Unreachable), "no repetition will change it"
+    assert connected == []
 
 
 @pytest.mark.parametrize("address", ["::7f00:1", "::ffff:0:7f00:1", "fec0::1", "64:ff9b:1::a00:1", "5f00::1"])

@@ -15,10 +15,10 @@ import argparse
 from collections.abc import Sequence
 
 from ..errors import IdpError
-from . import clients, db, demo, doctor, keys, resources, serve, sessions, users
+from . import clients, db, demo, doctor, keys, outbox, resources, serve, sessions, users, worker
 from .output import Answer, complain, show
 
-NOUNS = (serve, demo, doctor, db, users, clients, resources, keys, sessions)
+NOUNS = (serve, worker, demo, doctor, db, users, clients, resources, keys, sessions, outbox)
 
 
 def parser() -> argparse.ArgumentParser:

@@ -54,6 +54,9 @@ def _add_members(parser: argparse.ArgumentParser) -> None:
     many: dict[str, Any] = {"action": "append", "metavar": "URI"}
     parser.add_argument("--redirect-uri", dest="redirect_uris", help="where answers may go; repeat for more", **many)
     parser.add_argument("--post-logout-redirect-uri", dest="post_logout_redirect_uris", **many)
+    parser.add_argument("--backchannel-logout-uri", metavar="URI",
+                        help="where it is told that a session has ended; '' for nowhere")  # fmt: skip
+    parser.add_argument("--backchannel-logout-session-required", choices=_YES_NO)
     parser.add_argument("--grant-type", dest="grant_types", action="append", choices=list(GrantType))
     parser.add_argument("--auth-method", dest="token_endpoint_auth_method", choices=list(AuthMethod))
     parser.add_argument("--application-type", choices=("web", "native"))
@@ -77,7 +80,7 @@ def _grace(text: str) -> int | str:
 
 _MEMBERS = (
     "redirect_uris", "post_logout_redirect_uris", "grant_types", "token_endpoint_auth_method", "application_type",
-    "scope",
+    "scope", "backchannel_logout_uri",
 )  # fmt: skip
 
 
@@ -86,6 +89,8 @@ def _metadata(arguments: argparse.Namespace) -> dict[str, object]:
     given = {name: getattr(arguments, name) for name in _MEMBERS}
     if arguments.name is not None:
         given["client_name"] = arguments.name
+    if arguments.backchannel_logout_session_required is not None:
+        given["backchannel_logout_session_required"] = _YES_NO[arguments.backchannel_logout_session_required]
     return {**{name: value for name, value in given.items() if value is not None}, **dict(arguments.member)}
 
 

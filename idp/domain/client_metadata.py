@@ -190,6 +190,7 @@ def _rest(sent: Mapping[str, object]) -> dict[str, object]:
     if "initiate_login_uri" in sent:
         rest["initiate_login_uri"] = _link(sent, "initiate_login_uri", loopback=False)
     _openid(sent, rest)
+    _backchannel_logout(sent, rest)
     return rest
 
 
@@ -209,6 +210,22 @@ def _openid(sent: Mapping[str, object], rest: dict[str, object]) -> None:
         rest["default_max_age"] = value
     if isinstance(sent.get("require_auth_time"), bool):
         rest["require_auth_time"] = sent["require_auth_time"]
+
+
+def _backchannel_logout(sent: Mapping[str, object], rest: dict[str, object]) -> None:
+    """OpenID Connect Back-Channel Logout 1.0 section 2.2. Our logout tokens always have a ``sid``."""
+    uri = _link(sent, "backchannel_logout_uri")
+    required = sent.get("backchannel_logout_session_required")
+    if required is not None and not isinstance(required, bool):
+        raise _bad("backchannel_logout_session_required must be true or false")
+    if uri is not None:
+        if "#" in uri:
+            raise _bad("backchannel_logout_uri must not include a fragment (Back-Channel Logout 1.0 2.2)")
+        if urlsplit(uri).scheme == "http" and sent.get("token_endpoint_auth_method") == AuthMethod.NONE.value:
+            raise _bad("backchannel_logout_uri: http is for confidential clients (Back-Channel Logout 1.0 2.2)")
+        rest["backchannel_logout_uri"] = uri
+    if required is not None:
+        rest["backchannel_logout_session_required"] = required
 
 
 # ── addresses ─────────────────────────────────────────────────────────────────────────────────────

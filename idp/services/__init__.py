@@ -15,6 +15,7 @@ from .accounts import Accounts
 from .clients import Clients, Resources
 from .codes import Codes
 from .consents import Consents
+from .deliveries import Outbox
 from .housekeeping import Housekeeping
 from .interactions import InteractionFlow
 from .keys import Keys
@@ -42,6 +43,7 @@ class Services:
     clients: Clients
     resources: Resources
     housekeeping: Housekeeping
+    outbox: Outbox
 
 
 def build(stores: Stores, settings: Settings, master_keys: MasterKeys) -> Services:
@@ -64,4 +66,5 @@ def build(stores: Stores, settings: Settings, master_keys: MasterKeys) -> Servic
         clients=Clients(stores, sessions),
         resources=Resources(stores),
         housekeeping=Housekeeping(stores, sessions, keys),
+        outbox=Outbox(stores),
     )

@@ -29,10 +29,11 @@ COMMANDS = dict(_leaves(parser()))
 
 def test_the_commands_are_those_of_the_design() -> None:
     expected = {
-        "serve": "", "demo": "", "doctor": "", "db": "upgrade check",
+        "serve": "", "worker": "", "demo": "", "doctor": "", "db": "upgrade check",
         "user": "create list disable enable set-password delete",
         "client": "create list show update rotate-secret disable enable delete",
         "resource": "create list delete", "key": "list rotate master", "session": "list end",
+        "outbox": "list retry",
     }  # fmt: skip
     assert set(COMMANDS) == {
         (noun, verb) if verb else (noun,) for noun, verbs in expected.items() for verb in (verbs.split() or [""])

@@ -16,8 +16,8 @@ TOP = {
     "requirements.lock", "static", "templates", "tests",
 }  # fmt: skip
 ROOMS = {
-    "__init__", "__main__", "app", "settings", "errors", "jose", "bodies", "browser", "client_address", "outgoing",
-    "cli", "domain", "services", "oauth", "oidc", "web", "admin", "storage", "resource_server", "demo",
+    "__init__", "__main__", "app", "settings", "errors", "jose", "bodies", "browser", "client_address", "courier",
+    "outgoing", "mail_server", "cli", "domain", "services", "oauth", "oidc", "web", "admin", "storage", "resource_server", "demo",
     "housekeeper", "logs", "paths", "wsgi",
 }  # fmt: skip
 DRAWERS = {"utils", "util", "helpers", "helper", "common", "manager", "managers", "base", "misc"}

@@ -54,7 +54,7 @@ def test_only_what_works_is_listed(provider: Provider) -> None:
     assert found["request_uri_parameter_supported"] is False
     assert "none" not in found["introspection_endpoint_auth_methods_supported"]
     text = json.dumps(found)
-    for absent in ("implicit", "password", "HS256", "plain", "dpop", "device", "pushed", "backchannel"):
+    for absent in ("implicit", "password", "HS256", "plain", "dpop", "device", "pushed"):
         assert absent not in text
 
 
