@@ -17,7 +17,8 @@ TOP = {
 }  # fmt: skip
 ROOMS = {
     "__init__", "__main__", "app", "settings", "errors", "jose", "bodies", "browser", "client_address", "courier",
-    "outgoing", "mail_server", "cli", "domain", "services", "oauth", "oidc", "web", "admin", "storage", "resource_server", "demo",
+    "outgoing", "mail_server", "cli", "domain", "services", "oauth", "oidc", "web", "admin", "storage",
+    "resource_server", "demo",
     "housekeeper", "logs", "paths", "wsgi",
 }  # fmt: skip
 DRAWERS = {"utils", "util", "helpers", "helper", "common", "manager", "managers", "base", "misc"}
