@@ -14,6 +14,7 @@ The map, and who may import whom (import-linter holds it, ``make lint``):
 
     settings, errors, logs, paths   seen by all that need them (domain needs none, storage only errors)
     outgoing, client_address        the SSRF guard; whose address a request came from
+    bodies, again                   WSGI, outermost: bodies in time; what lost its transaction is done again
     resource_server                 SDK for APIs that accept our tokens; imports nothing else of idp
     demo                            a third-party app and a protected API, for ``make demo`` and the journeys
 

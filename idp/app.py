@@ -7,7 +7,7 @@ happens; ``front_channel`` (authorization, logout) is visited by people's browse
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NoReturn, cast
+from typing import Any, NoReturn, cast
 
 import structlog
 from flask import Blueprint, Flask, Response, abort, request
@@ -15,6 +15,7 @@ from flask.sessions import SessionInterface, SessionMixin
 from werkzeug.exceptions import HTTPException
 
 from . import logs, oauth, web
+from .again import Again, note
 from .bodies import Bodies
 from .browser import Browser
 from .client_address import client_address
@@ -89,10 +90,18 @@ class _Untouchable:
         raise RuntimeError(f"flask.session.{name}: sessions are server-side here (idp.browser)")
 
 
+class _Application(Flask):
+    """Flask, but that errors are noted for ``again`` before they become answers."""
+
+    def handle_user_exception(self, e: Exception) -> Any:
+        note(request.environ, e)
+        return super().handle_user_exception(e)
+
+
 def create_app(settings: Settings) -> Flask:
     """The WSGI application. Raises ConfigurationError; starts although a database server is away."""
     logs.configure(settings.log_level)
-    app = Flask("idp", template_folder=str(TEMPLATES), static_folder=None)
+    app = _Application("idp", template_folder=str(TEMPLATES), static_folder=None)
     app.config.update(_limits(), **_database(settings))
     app.session_interface = NoFlaskSession()
     db.init_app(app)
@@ -104,7 +113,7 @@ def create_app(settings: Settings) -> Flask:
     app.extensions["idp"] = Extension(settings, stores, services, deliveries)
     _make_first_keys(stores, services)
     _mount(app, settings, stores, services, master_keys)
-    app.wsgi_app = Bodies(web.static_files(settings, app.wsgi_app), MAX_BODY)  # type: ignore[method-assign]
+    app.wsgi_app = Bodies(web.static_files(settings, Again(app.wsgi_app)), MAX_BODY)  # type: ignore[method-assign]
     return app
 
 

@@ -15,6 +15,7 @@ import socket
 import subprocess
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -101,13 +102,16 @@ class PostgresServer:
 
     def pause(self) -> None:
         """Stop every process of the server where it stands (SIGSTOP): it takes connections and answers nothing."""
-        for process in self.processes():
-            os.kill(process, signal.SIGSTOP)
+        self._send(signal.SIGSTOP)
 
     def resume(self) -> None:
         """Let them go on."""
+        self._send(signal.SIGCONT)
+
+    def _send(self, number: signal.Signals) -> None:
         for process in self.processes():
-            os.kill(process, signal.SIGCONT)
+            with suppress(ProcessLookupError):
+                os.kill(process, number)
 
     def processes(self) -> list[int]:
         """Process ids: the server's own and one for each connection."""

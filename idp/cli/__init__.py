@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
+from ..again import until_kept
 from ..errors import IdpError
 from . import clients, db, demo, doctor, keys, outbox, resources, serve, sessions, users, worker
 from .output import Answer, complain, show
@@ -41,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; argparse exits with 2 by itself."""
     arguments = parser().parse_args(argv)
     try:
-        answer: Answer = arguments.run(arguments)
+        answer: Answer = until_kept(lambda: arguments.run(arguments))
     except IdpError as error:
         return complain(error, as_json=arguments.json)
     except KeyboardInterrupt:

@@ -45,7 +45,14 @@ def add_password_option(parser: argparse.ArgumentParser) -> None:
 
 
 def read_password(arguments: argparse.Namespace) -> str:
-    """The password from stdin or from two equal prompts. Raises InputRefused otherwise."""
+    """The password from stdin or from two equal prompts, asked for once. Raises InputRefused otherwise."""
+    if "password_read" not in arguments:
+        arguments.password_read = _ask(arguments)
+    password: str = arguments.password_read
+    return password
+
+
+def _ask(arguments: argparse.Namespace) -> str:
     if arguments.password_stdin:
         return _from_stdin()
     if not sys.stdin.isatty():

@@ -69,11 +69,12 @@ def show(answer: Answer, *, as_json: bool) -> None:
 def complain(error: IdpError, *, as_json: bool) -> int:
     """Print what went wrong to stderr and return the exit code for it."""
     problems = _problems(error)
+    name, code = next((found for kind, found in _KINDS.items() if isinstance(error, kind)), ("refused", REFUSED))
     if as_json:
-        print(json.dumps({"error": _KIND.get(type(error), "refused"), "problems": problems}), file=sys.stderr)
+        print(json.dumps({"error": name, "problems": problems}), file=sys.stderr)
     else:
         print("\n".join(f"idp: {problem}" for problem in problems), file=sys.stderr)
-    return _CODES.get(type(error), REFUSED)
+    return code
 
 
 def _problems(error: IdpError) -> list[str]:
@@ -90,5 +91,4 @@ def _problems(error: IdpError) -> list[str]:
     return [str(error) or type(error).__name__]
 
 
-_CODES = {ConfigurationError: CONFIGURATION, Unavailable: UNAVAILABLE}
-_KIND = {ConfigurationError: "configuration", Unavailable: "unavailable"}
+_KINDS = {ConfigurationError: ("configuration", CONFIGURATION), Unavailable: ("unavailable", UNAVAILABLE)}

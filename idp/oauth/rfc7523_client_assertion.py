@@ -4,7 +4,8 @@ The rules that libraries leave open, closed here:
 
 - ``aud`` is our issuer, as one string. An array, or an endpoint's URL, lets a hostile server have a
   client sign something that we would take (draft-ietf-oauth-security-topics-update section 2).
-- ``iss`` and ``sub`` are both the client id; ``jti`` is used once, by an insert that must not conflict.
+- ``iss`` and ``sub`` are both the client id; ``jti`` is used once, by an insert that must not conflict
+  (a request that is dispatched again, ``idp.again``, may use its own).
 - ``exp`` is at most an hour away: what must be remembered must end.
 - The algorithm is one of the key's own, and the registered one if one was registered.
 """
@@ -20,7 +21,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from flask import request
+
 from .. import jose
+from ..again import claims_of
 from ..domain.client import Client
 from ..domain.ports import AssertionIds, Clock
 from ..errors import TokenRejected
@@ -111,8 +115,12 @@ class ClientAssertions:
             raise TokenRejected("exp too far away")
         expires = datetime.fromtimestamp(claims["exp"], tz=UTC)
         jti_hash = hashlib.sha256(claims["jti"].encode("utf-8", "surrogatepass")).digest()
+        own = claims_of(request.environ)
+        if (client.client_id, jti_hash) in own:
+            return
         if not self._used.claim(client.client_id, jti_hash, expires + KEPT_LONGER):
             raise TokenRejected("jti used before")
+        own.add((client.client_id, jti_hash))
 
     def _key(self, client: Client, kid: str | None, alg: str) -> jose.VerifyKey | None:
         if client.token_endpoint_auth_signing_alg not in (None, alg):

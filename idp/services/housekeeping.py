@@ -15,6 +15,7 @@ from time import monotonic
 
 import structlog
 
+from ..again import until_kept
 from ..domain.ports import Stores
 from .keys import Keys
 from .sessions import SessionControl
@@ -74,7 +75,7 @@ def _while_patient() -> Iterator[None]:
 
 def _alone(name: str, step: Callable[[], Done]) -> Done:
     try:
-        return step()
+        return until_kept(step)
     except Exception:
         log.exception("a step of housekeeping failed", step=name)
         return {}

@@ -19,7 +19,7 @@ ROOMS = {
     "__init__", "__main__", "app", "settings", "errors", "jose", "bodies", "browser", "client_address", "courier",
     "outgoing", "mail_server", "cli", "domain", "services", "oauth", "oidc", "web", "admin", "storage",
     "resource_server", "demo",
-    "housekeeper", "logs", "paths", "wsgi",
+    "housekeeper", "logs", "paths", "wsgi", "again",
 }  # fmt: skip
 DRAWERS = {"utils", "util", "helpers", "helper", "common", "manager", "managers", "base", "misc"}
 
