@@ -6,23 +6,37 @@ Imports nothing else of ``idp`` and needs PyJWT with cryptography, and urllib3.
                         client_id="my-api", client_secret="…")
     token = verifier.verify(request.headers.get("Authorization"), scope="notes.read")
 
-``mode="local"`` believes a signed token until it expires. ``mode="introspect"`` (the default) also
-asks the issuer about each token (RFC 7662), so that an ended session is noticed on the next call.
+Each route says how it knows that a session lives: ``mode="local"`` believes a signed token until it
+expires, ``mode="introspect"`` (the default) asks the issuer about each token (RFC 7662), ``mode="stream"``
+follows the issuer's revocations and decides in memory, or asks when it cannot vouch for them.
 
-Map: ``verifier`` is the front door; ``access_token`` says what is in a token (RFC 9068); ``issuer``
-finds endpoints and keys (RFC 8414, RFC 7517); ``keys`` decides which keys may verify; ``introspection``
-asks; ``transport`` is the only way out to the network; ``errors`` holds the answers of RFC 6750
-section 3; ``flask`` adapts all of it to Flask and is imported by name.
+Map: ``verifier`` is the front door, ``requirement`` what one route asks; ``signed_tokens`` checks and
+remembers signatures, over ``jws`` (form), ``keys`` (which may verify) and ``access_token`` (RFC 9068);
+``issuer`` finds endpoints and keys (RFC 8414, RFC 7517); ``introspection`` asks; ``follower`` is the thread
+that reads the revocation log, by ``log_reader``, ``event_stream``, ``revocation_page`` and ``own_token``,
+into ``revocation_state`` and ``revocations``, believed as long as ``freshness`` says; ``transport`` is the
+only way out to the network; ``errors`` holds the answers of RFC 6750 section 3 and RFC 9470; ``flask``
+adapts all of it to Flask and is imported by name.
 """
 
 from .access_token import AccessToken
-from .errors import InsufficientScope, TokenError, TokenInvalid, TokenMissing, VerifierUnavailable
-from .verifier import Mode, Verifier
+from .errors import (
+    InsufficientScope,
+    StepUpRequired,
+    TokenError,
+    TokenInvalid,
+    TokenMissing,
+    VerifierUnavailable,
+)
+from .requirement import Mode, Requirement
+from .verifier import Verifier
 
 __all__ = [
     "AccessToken",
     "InsufficientScope",
     "Mode",
+    "Requirement",
+    "StepUpRequired",
     "TokenError",
     "TokenInvalid",
     "TokenMissing",

@@ -1,6 +1,6 @@
 """What is in an access token, once its signature holds (RFC 9068 sections 2.2 and 4).
 
-Types are checked here, after PyJWT: it accepts ``"exp": "1767225600"`` and ``"exp": true``.
+Types are strict: ``"exp": "1767225600"`` and ``"exp": true`` are no times.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from .errors import TokenInvalid
 
 _STRINGS = ("iss", "sub", "client_id", "jti")
 _TIMES = ("exp", "iat")
-REQUIRED = (*_STRINGS, *_TIMES, "aud")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +21,8 @@ class AccessToken:
     """Who calls, through which client, with what rights.
 
     ``sid`` is the session record that decides over this token; None for a client that acts for
-    itself, whose ``sub`` is its ``client_id``. ``auth_time`` is in seconds since 1970.
+    itself, whose ``sub`` is its ``client_id``. ``iat``, ``exp`` and ``auth_time`` are in seconds since
+    1970.
     """
 
     sub: str
@@ -30,13 +30,15 @@ class AccessToken:
     scope: tuple[str, ...]
     sid: str | None
     jti: str
+    iat: int
+    exp: int
     auth_time: int | None
     acr: str | None
     claims: Mapping[str, Any] = field(repr=False)
 
     def allows(self, *scopes: str) -> bool:
         """Does the token carry all of ``scopes``?"""
-        return set(scopes) <= set(self.scope)
+        return all(scope in self.scope for scope in scopes)
 
 
 def read_claims(claims: Mapping[str, Any]) -> AccessToken:
@@ -54,10 +56,29 @@ def read_claims(claims: Mapping[str, Any]) -> AccessToken:
         scope=_scope(claims.get("scope", "")),
         sid=_text(claims, "sid"),
         jti=claims["jti"],
+        iat=claims["iat"],
+        exp=claims["exp"],
         auth_time=_seconds(claims, "auth_time"),
         acr=_text(claims, "acr"),
         claims=MappingProxyType(dict(claims)),
     )
+
+
+def require_for(claims: Mapping[str, Any], issuer: str, audience: str) -> None:
+    """RFC 9068 section 4: from this issuer and for this API, compared exactly. Raises TokenInvalid."""
+    if claims.get("iss") != issuer:
+        raise TokenInvalid("the token is from another issuer")
+    aud = claims.get("aud")
+    if aud != audience and not (isinstance(aud, list) and audience in aud):
+        raise TokenInvalid("the token is for another API")
+
+
+def require_begun(token: AccessToken, not_after: float) -> None:
+    """RFC 7519 sections 4.1.5 and 4.1.6: valid already, and not made in the future. Raises TokenInvalid."""
+    nbf = token.claims.get("nbf", token.iat)
+    _require(_is_int(nbf), "nbf")
+    if max(nbf, token.iat) > not_after:
+        raise TokenInvalid("the token is not valid yet")
 
 
 def _require(holds: bool, name: str) -> None:

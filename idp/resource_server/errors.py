@@ -3,8 +3,12 @@
     TokenError
     ├── TokenMissing          401, a challenge without an error code (section 3.1, last paragraph)
     ├── TokenInvalid          401 invalid_token
+    ├── StepUpRequired        401 insufficient_user_authentication (RFC 9470): sign in again, or better
     ├── InsufficientScope     403 insufficient_scope, names the scope that is needed
     └── VerifierUnavailable   503 with Retry-After: nobody could say, so nobody is let in
+
+A challenge also says where the metadata of the API are (``resource_metadata``, RFC 9728 section 5.1),
+if it has some.
 
 Why 503 and not 401 when the issuer is silent: a 401 tells an honest app that its token is dead, and
 it would throw a good sign-in away. Why not 200: the session may have ended.
@@ -36,15 +40,16 @@ class TokenError(Exception):
             return {}
         return {"error": self.error, "error_description": self.description}
 
-    def challenge(self, realm: str | None = None) -> str:
-        """The value of ``WWW-Authenticate``."""
-        parameters = {**({"realm": realm} if realm else {}), **self.parameters()}
+    def challenge(self, realm: str | None = None, metadata: str | None = None) -> str:
+        """The value of ``WWW-Authenticate``; ``metadata`` is the address of the API's own (RFC 9728)."""
+        known = {"realm": realm, **self.parameters(), "resource_metadata": metadata}
+        parameters = {name: value for name, value in known.items() if value}
         listed = ", ".join(f"{name}={_quoted(value)}" for name, value in parameters.items())
         return f"Bearer {listed}".rstrip()
 
-    def headers(self, realm: str | None = None) -> dict[str, str]:
+    def headers(self, realm: str | None = None, metadata: str | None = None) -> dict[str, str]:
         """The headers of the answer; it must not be cached, as it is true of this moment alone."""
-        return {"WWW-Authenticate": self.challenge(realm), "Cache-Control": "no-store"}
+        return {"WWW-Authenticate": self.challenge(realm, metadata), "Cache-Control": "no-store"}
 
     def body(self) -> dict[str, str]:
         """A JSON body for programs; RFC 6750 asks for none, people who debug do."""
@@ -62,6 +67,24 @@ class TokenInvalid(TokenError):
     """The token is malformed, expired, for somebody else, or its session has ended."""
 
     error = "invalid_token"
+
+
+class StepUpRequired(TokenError):
+    """The token is good, but this needs its person to sign in better, or again (RFC 9470 section 3).
+
+    ``scope`` is what the request needs, if the token lacks that too.
+    """
+
+    error = "insufficient_user_authentication"
+
+    def __init__(self, acr_values: Iterable[str], max_age: int | None, scope: Iterable[str] = ()) -> None:
+        self.acr_values, self.max_age, self.scope = tuple(acr_values), max_age, tuple(scope)
+        super().__init__("this needs a stronger or more recent sign-in")
+
+    def parameters(self) -> dict[str, str]:
+        """Section 3: what the client puts into its next authorization request."""
+        said = {**super().parameters(), "acr_values": " ".join(self.acr_values), "scope": " ".join(self.scope)}
+        return {**said, **({} if self.max_age is None else {"max_age": str(self.max_age)})}
 
 
 class InsufficientScope(TokenError):
@@ -93,7 +116,7 @@ class VerifierUnavailable(TokenError):
         self.detail = detail
         self.retry_after = retry_after
 
-    def headers(self, realm: str | None = None) -> dict[str, str]:  # noqa: ARG002 - the root's signature
+    def headers(self, realm: str | None = None, metadata: str | None = None) -> dict[str, str]:  # noqa: ARG002 - the root's signature
         """No challenge: it would tell the client that its token is at fault."""
         return {"Retry-After": str(self.retry_after), "Cache-Control": "no-store"}
 

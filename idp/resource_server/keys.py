@@ -1,8 +1,8 @@
 """Which published keys may verify a token (RFC 7517 sections 4 and 5, RFC 8725 sections 3.1 and 3.2).
 
 The algorithm belongs to the key, not to the token: a JWK without ``alg`` is not used, a symmetric one
-never, and of the asymmetric ones only RS256, ES256 and EdDSA with Ed25519. One that we cannot use is
-left out and the rest of the set stands (RFC 7517 section 5).
+never, and of the asymmetric ones only RS256 with at least 2048 bits, ES256, and EdDSA with Ed25519.
+One that we cannot use is left out and the rest of the set stands (RFC 7517 section 5).
 """
 
 from __future__ import annotations
@@ -25,6 +25,10 @@ class VerificationKey:
     alg: str
     key: jwt.PyJWK
 
+    def verifies(self, signed: bytes, signature: bytes) -> bool:
+        """Does the signature hold, by this key's own algorithm?"""
+        return self.key.Algorithm.verify(signed, self.key.key, signature)
+
 
 def read_key_set(document: Any) -> dict[str, VerificationKey]:
     """Keys by ``kid``; empty if the document is no JWK set."""
@@ -42,6 +46,8 @@ def _read_key(jwk: Any) -> VerificationKey | None:
         key = jwt.PyJWK(jwk, algorithm=jwk["alg"])
     except (jwt.PyJWTError, ValueError, TypeError):
         return None
+    if key.Algorithm.check_key_length(key.key) is not None:
+        return None  # RFC 7518 section 3.3: PyJWT says what is wrong with a short one
     return VerificationKey(jwk["kid"], jwk["alg"], key)
 
 

@@ -1,40 +1,48 @@
 """The front door of the SDK: an ``Authorization`` header in, an AccessToken or a refusal out.
 
-RFC 9068 section 4 in order: form, header, key, signature, claims; then, in mode ``introspect``, the
-issuer's word (RFC 7662). Local checks come first, so junk costs the issuer nothing.
+RFC 9068 section 4 in order: form, header, key, signature, claims; then whether its session lives, as the
+mode of the route says; then scope (RFC 6750) and how the person signed in (RFC 9470). Local checks come
+first, so junk costs the issuer nothing.
+
+    mode          who is asked                         a session that has ended is noticed
+    local         nobody                               when the token expires
+    introspect    the issuer, each time (RFC 7662)     on the next call
+    stream        the revocations in memory            on the next call, within the bound (250 ms)
+
+The ladder of ``stream``: revocations proved fresh decide in memory; else the issuer is asked about this
+token; if that cannot be, VerifierUnavailable (503). Silence is never a yes, and never a 401.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from typing import Any, Literal
+import weakref
+from collections.abc import Callable, Iterable
+from typing import Self
 
-import jwt
-
-from .access_token import REQUIRED, AccessToken, read_claims
-from .errors import InsufficientScope, TokenInvalid, TokenMissing
+from .access_token import AccessToken
+from .clock import wall
+from .errors import TokenInvalid, TokenMissing, VerifierUnavailable
+from .follower import Follower
 from .introspection import Introspection, basic
 from .issuer import Issuer
-from .keys import VerificationKey
+from .log_reader import LogReader
+from .own_token import OwnToken
+from .requirement import MODES, Mode, Requirement, words
+from .revocation_state import RevocationState
+from .signed_tokens import SignedTokens
 from .transport import Transport
 
-Mode = Literal["introspect", "local"]
-
-_MOST_CHARACTERS = 8192
-# RFC 7515 section 3.1, compact form: three base64url parts, without padding, none of them empty
-_COMPACT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 _BEARER = re.compile(r"bearer +(?P<token>\S+) *", re.IGNORECASE)
-# RFC 9068 section 4 asks for this type; media type names have no case (RFC 6838 section 4.2)
-_TYPES = frozenset({"at+jwt", "application/at+jwt"})
 
 
 class Verifier:
     """Verifies access tokens of one issuer for one audience. Make one per process and share it.
 
     ``issuer`` and ``audience`` are compared exactly. ``client_id`` and ``client_secret`` are this API's
-    own and needed for mode ``introspect``. ``leeway`` (clock difference), ``timeout`` and
-    ``introspection_cache`` are in seconds.
+    own, for the modes that ask. ``mode`` is for routes that name none. In seconds: ``leeway`` (clock
+    difference), ``timeout``, ``introspection_cache`` (at most 1), ``bound`` (how long a proof holds that
+    the revocations in memory are complete). ``remembered`` is how many verified tokens are kept.
     """
 
     def __init__(
@@ -48,69 +56,125 @@ class Verifier:
         leeway: float = 5.0,
         timeout: float = 3.0,
         introspection_cache: float = 0.0,
+        bound: float = 0.25,
+        remembered: int = 10_000,
     ) -> None:
-        if mode not in ("introspect", "local"):
-            raise ValueError("mode is 'introspect' or 'local'")
+        if not 0 < bound <= 5:
+            raise ValueError("the bound is more than 0 and at most 5 s")
         transport = Transport(issuer, timeout=timeout)
-        self.issuer, self.audience, self.leeway = issuer, audience, leeway
+        self.issuer, self.audience = issuer, audience
+        self._leeway, self._mode = leeway, mode
         self._source = Issuer(issuer, transport)
+        self._signed = SignedTokens(self._source, audience, leeway=leeway, remembered=remembered)
+        self._revocations = RevocationState()
         self._introspection: Introspection | None = None
-        if mode == "introspect":
-            if client_id is None or client_secret is None:
-                raise ValueError("mode 'introspect' needs the API's client_id and client_secret")
-            credentials = basic(client_id, client_secret)
-            self._introspection = Introspection(self._source, transport, credentials, introspection_cache)
+        self._follower: Follower | None = None
+        if client_id is not None and client_secret is not None:
+            own = basic(client_id, client_secret)
+            self._introspection = Introspection(self._source, transport, own, introspection_cache, timeout)
+            reading = _reading(self._source, own, self._revocations, timeout, bound)
+            self._follower = Follower(issuer, reading, self._revocations)
+            weakref.finalize(self, self._follower.close)  # also at the end of the interpreter
+        self.require()
 
-    def verify(self, authorization: str | None, *, scope: str | Iterable[str] = ()) -> AccessToken:
+    # ── requests ─────────────────────────────────────────────────────────────────────────────────
+
+    def verify(
+        self,
+        authorization: str | None,
+        *,
+        scope: str | Iterable[str] = (),
+        mode: Mode | None = None,
+        acr_values: str | Iterable[str] = (),
+        max_age: int | None = None,
+    ) -> AccessToken:
         """Check the value of an ``Authorization`` header; ``scope`` is what the request needs, all of it.
 
-        Raises TokenMissing, TokenInvalid, InsufficientScope or VerifierUnavailable.
+        ``acr_values`` and ``max_age`` ask for a sign-in of one of these kinds, not longer ago (RFC 9470).
+        Raises TokenMissing, TokenInvalid, StepUpRequired, InsufficientScope or VerifierUnavailable.
         """
-        token = self.check(bearer_token(authorization))
-        needed = tuple(scope.split() if isinstance(scope, str) else scope)
-        if not token.allows(*needed):
-            raise InsufficientScope(needed)
-        return token
+        return self.admit(authorization, self.require(scope=scope, mode=mode, acr_values=acr_values, max_age=max_age))
 
-    def check(self, token: str) -> AccessToken:
+    def require(
+        self,
+        *,
+        scope: str | Iterable[str] = (),
+        mode: Mode | None = None,
+        acr_values: str | Iterable[str] = (),
+        max_age: int | None = None,
+    ) -> Requirement:
+        """The same demands, put together once for many requests. Raises ValueError if they cannot be met."""
+        mode = mode or self._mode
+        if mode not in MODES:
+            raise ValueError("mode is 'introspect', 'local' or 'stream'")
+        if mode != "local" and self._introspection is None:
+            raise ValueError(f"mode {mode!r} needs the API's client_id and client_secret")
+        return Requirement(mode, words(scope), words(acr_values), max_age)
+
+    def admit(self, authorization: str | None, requirement: Requirement) -> AccessToken:
+        """``verify`` for a requirement made before; may wait for the issuer."""
+        token = bearer_token(authorization)
+        verified = self._signed.at_once(token) or self._signed.verify(token)
+        if requirement.mode != "local" and not (requirement.mode == "stream" and self._revocations.vouches(verified)):
+            self._ask(token, requirement.mode)
+        requirement.check(verified.token, wall() - self._leeway)
+        return verified.token
+
+    def admit_at_once(self, authorization: str | None, requirement: Requirement) -> AccessToken | None:
+        """``admit`` without waiting for anybody; None if the issuer must be asked. For event loops."""
+        token = bearer_token(authorization)
+        if requirement.mode == "introspect" or (verified := self._signed.at_once(token)) is None:
+            return None
+        if requirement.mode == "stream" and not self._revocations.vouches(verified):
+            return None
+        requirement.check(verified.token, wall() - self._leeway)
+        return verified.token
+
+    def check(self, token: str, mode: Mode | None = None) -> AccessToken:
         """Check one access token, whatever it came with. Raises TokenInvalid or VerifierUnavailable."""
-        verified = read_claims(self._verified_claims(token, self._key_for(token)))
-        if self._introspection is not None:
-            self._introspection.require_active(token)
-        return verified
+        return self.verify(f"Bearer {token}", mode=mode)
 
-    def _key_for(self, token: str) -> VerificationKey:
-        """The published key that the header names, if the header is one of ours (RFC 8725 section 3.11)."""
-        header = _header(token)
-        typ, kid = header.get("typ"), header.get("kid")
-        if not isinstance(typ, str) or typ.lower() not in _TYPES:
-            raise TokenInvalid("this is not an access token (typ is not at+jwt)")
-        if "crit" in header or "b64" in header:
-            raise TokenInvalid("the token demands an extension that is not supported")
-        if not isinstance(kid, str):
-            raise TokenInvalid("the token names no key")
-        key = self._source.key(kid)
-        if header.get("alg") != key.alg:
-            raise TokenInvalid("the token's algorithm is not its key's")
-        return key
+    def _ask(self, token: str, mode: Mode) -> None:
+        if mode == "stream" and self._follower is not None:
+            self._follower.start()
+        if self._introspection is None:  # a requirement made by another verifier
+            raise VerifierUnavailable("this verifier has no credentials to ask with")
+        self._introspection.require_active(token)
 
-    def _verified_claims(self, token: str, key: VerificationKey) -> dict[str, Any]:
-        try:
-            return jwt.decode(
-                token,
-                key.key,
-                algorithms=[key.alg],
-                issuer=self.issuer,
-                audience=self.audience,
-                leeway=self.leeway,
-                options={"require": list(REQUIRED), "enforce_minimum_key_length": True},
-            )
-        except jwt.ExpiredSignatureError:
-            raise TokenInvalid("the token has expired") from None
-        except jwt.InvalidAudienceError:
-            raise TokenInvalid("the token is for another API") from None
-        except (jwt.PyJWTError, ValueError, TypeError, OverflowError):
-            raise TokenInvalid("the token is not valid") from None
+    # ── the stream ───────────────────────────────────────────────────────────────────────────────
+
+    def start(self) -> None:
+        """Follow the revocations from now on; else the first request in mode ``stream`` begins."""
+        if self._follower is not None:
+            self._follower.start()
+
+    def close(self) -> None:
+        """Stop following. Tokens can still be checked, by introspection."""
+        if self._follower is not None:
+            self._follower.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def fresh(self) -> bool:
+        """Would mode ``stream`` decide in memory at this moment?"""
+        return self._revocations.fresh
+
+
+def _reading(
+    source: Issuer, own: str, state: RevocationState, timeout: float, bound: float
+) -> Callable[[Callable[[], bool]], LogReader]:
+    """How to make a reader of the log: with connections of its own, which may go to another port."""
+
+    def make(stopped: Callable[[], bool]) -> LogReader:
+        transport = Transport(source.issuer, timeout=timeout, connections=2, any_port=True)
+        return LogReader(source, transport, OwnToken(source, transport, own), state, bound, stopped)
+
+    return make
 
 
 def bearer_token(authorization: str | None) -> str:
@@ -123,12 +187,3 @@ def bearer_token(authorization: str | None) -> str:
     if (match := _BEARER.fullmatch(authorization)) is None:
         raise TokenInvalid("the Authorization header is malformed")
     return match["token"]
-
-
-def _header(token: str) -> dict[str, Any]:
-    if len(token) > _MOST_CHARACTERS or _COMPACT.fullmatch(token) is None:
-        raise TokenInvalid("the token is not a signed JWT of reasonable size")
-    try:
-        return jwt.get_unverified_header(token)
-    except (jwt.PyJWTError, ValueError, TypeError):
-        raise TokenInvalid("the token's header cannot be read") from None

@@ -23,3 +23,13 @@ def local(issuer: FakeIssuer) -> Verifier:
 @pytest.fixture
 def asking(issuer: FakeIssuer) -> Verifier:
     return Verifier(issuer.url, AUDIENCE, client_id=CREDENTIALS[0], client_secret=CREDENTIALS[1], timeout=1)
+
+
+@pytest.fixture
+def following(issuer: FakeIssuer) -> Iterator[Verifier]:
+    """In mode ``stream``, with a bound that a busy machine keeps. Not started yet."""
+    client_id, secret = CREDENTIALS
+    with Verifier(
+        issuer.url, AUDIENCE, client_id=client_id, client_secret=secret, mode="stream", timeout=5, bound=3
+    ) as verifier:
+        yield verifier

@@ -1,6 +1,7 @@
 """A small issuer for the SDK's tests: a real HTTP server in a thread, with real keys.
 
-It answers discovery, JWKS and introspection, counts what it is asked, and can be told to misbehave.
+It answers discovery, JWKS, introspection, client credentials and revocations (``fake_log``), counts what
+it is asked, and can be told to misbehave.
 """
 
 from __future__ import annotations
@@ -10,15 +11,26 @@ import json
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
-from urllib.parse import parse_qs, unquote_plus
+from urllib.parse import parse_qs, unquote_plus, urlsplit
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
+from .fake_log import FakeLog, Wire
+
 AUDIENCE = "https://api.example.com"
 CREDENTIALS = ("my api", "s3cret:+/ü")  # needs the encoding of RFC 6749 section 2.3.1
+
+
+def eventually(holds: Callable[[], bool], seconds: float = 20.0) -> None:
+    """Wait until it holds; fail if it does not."""
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end, "it did not come to hold in time"
+        time.sleep(0.005)
 
 
 def make_key(alg: str) -> Any:
@@ -47,7 +59,9 @@ class FakeIssuer:
         self.ended: set[str] = set()
         self.override: dict[str, tuple[int, dict[str, str], bytes]] = {}
         self.delay: dict[str, float] = {}
+        self.held: dict[str, threading.Event] = {}
         self.extra_keys: list[Any] = []
+        self.log = FakeLog()
         self.server = QuietServer(("127.0.0.1", 0), self._handler())
         self.url = f"http://127.0.0.1:{self.server.server_port}"
         self.add_key("rsa", "RS256")
@@ -58,6 +72,7 @@ class FakeIssuer:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.log.stopped.set()
         self.server.shutdown()
         self.thread.join()
         self.server.server_close()
@@ -66,6 +81,13 @@ class FakeIssuer:
 
     def add_key(self, kid: str, alg: str) -> None:
         self.private[kid] = (alg, make_key(alg))
+
+    def hold(self, path: str) -> None:
+        """Answer nothing there until ``let_go``."""
+        self.held[path] = threading.Event()
+
+    def let_go(self, path: str) -> None:
+        self.held.pop(path).set()
 
     def jwks(self) -> dict[str, Any]:
         return {"keys": [*self.extra_keys, *(self._public(kid) for kid in self.private)]}
@@ -96,16 +118,35 @@ class FakeIssuer:
             "issuer": self.url,
             "jwks_uri": f"{self.url}/jwks",
             "introspection_endpoint": f"{self.url}/introspect",
+            "token_endpoint": f"{self.url}/token",
+            "revocations_endpoint": f"{self.url}/revocations",
         }
         return document | self.metadata
 
     def introspect(self, authorization: str | None, form: dict[str, list[str]]) -> tuple[int, Any]:
-        encoded = base64.b64decode((authorization or "").removeprefix("Basic ")).decode()
-        given = tuple(unquote_plus(part) for part in encoded.split(":", 1))
-        if given != self.credentials:
+        if not self._is_client(authorization):
             return 401, {"error": "invalid_client"}
         claims = jwt.decode(form["token"][0], options={"verify_signature": False})
         return 200, {"active": claims["sid"] not in self.ended}
+
+    def give_token(self, authorization: str | None, form: dict[str, list[str]]) -> tuple[int, Any]:
+        if not self._is_client(authorization):
+            return 401, {"error": "invalid_client"}
+        wanted = {"grant_type": ["client_credentials"], "scope": ["revocations"]}
+        return (200, self.log.give_token()) if form == wanted else (400, {"error": "invalid_request"})
+
+    def revocations(self, after: int | None, authorization: str | None) -> tuple[int, Any]:
+        if self.log.status != 200:
+            return self.log.status, {"error": "as told"}
+        if not self.log.knows(authorization):
+            return 401, {"error": "invalid_token"}
+        if after is not None and after > self.log.head:
+            return 410, {"error": "invalid_request"}
+        return 200, self.log.document(after)
+
+    def _is_client(self, authorization: str | None) -> bool:
+        encoded = base64.b64decode((authorization or "").removeprefix("Basic ")).decode()
+        return tuple(unquote_plus(part) for part in encoded.split(":", 1)) == self.credentials
 
     def _handler(fake) -> type[BaseHTTPRequestHandler]:  # noqa: N805
         class Handler(BaseHTTPRequestHandler):
@@ -113,15 +154,39 @@ class FakeIssuer:
 
             def do_GET(self) -> None:
                 documents = {"/.well-known/openid-configuration": fake.discovery, "/jwks": fake.jwks}
-                self.answer(*((200, documents[self.path]()) if self.path in documents else (404, None)))
+                if self.path.startswith("/revocations"):
+                    self.revocations()
+                else:
+                    self.answer(*((200, documents[self.path]()) if self.path in documents else (404, None)))
+
+            def revocations(self) -> None:
+                query = parse_qs(urlsplit(self.path).query)
+                after = int(query["after"][0]) if "after" in query else None
+                self.path = "/revocations"
+                authorization = self.headers["Authorization"]
+                status, document = fake.revocations(after, authorization)
+                if status != 200 or fake.log.speaks is None or self.headers["Accept"] != "text/event-stream":
+                    self.answer(status, document)
+                    return
+                fake.asked["/revocations events"] += 1
+                self.send_response(200)
+                self.send_header("Content-Type", "text/event-stream; charset=utf-8")
+                self.send_header("Connection", "close")
+                self.end_headers()
+                token = authorization.removeprefix("Bearer ")
+                fake.log.speaks(Wire(fake.log, after or 0, self.wfile.write, token))
+                self.close_connection = True
 
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"])).decode()
-                self.answer(*fake.introspect(self.headers["Authorization"], parse_qs(body)))
+                asked = fake.give_token if self.path == "/token" else fake.introspect
+                self.answer(*asked(self.headers["Authorization"], parse_qs(body)))
 
             def answer(self, status: int, document: Any) -> None:
                 fake.asked[self.path] += 1
                 time.sleep(fake.delay.get(self.path, 0))
+                if (held := fake.held.get(self.path)) is not None:
+                    held.wait(30)
                 headers: dict[str, str] = {"Content-Type": "application/json"}
                 content = json.dumps(document).encode()
                 if self.path in fake.override:

@@ -12,7 +12,7 @@ import pytest
 from idp.resource_server import TokenInvalid, Verifier, VerifierUnavailable
 from idp.resource_server.transport import Transport
 
-from .fake_issuer import AUDIENCE, CREDENTIALS, FakeIssuer
+from .fake_issuer import AUDIENCE, CREDENTIALS, FakeIssuer, eventually
 
 
 def verifier(issuer: FakeIssuer, **options: Any) -> Verifier:
@@ -105,6 +105,89 @@ def test_a_kept_connection_that_died_is_replaced() -> None:
         transport = Transport(address)
         for _ in range(3):
             assert transport.post_form(address, {"token": "x"}, {}).document == {}
+
+
+# ── requests that are joined ─────────────────────────────────────────────────────────────────────
+
+
+def together(asking: Verifier, token: str, results: list[object], count: int) -> list[threading.Thread]:
+    """So many callers at once; what each was told lands in ``results``."""
+
+    def ask() -> None:
+        try:
+            results.append(asking.check(token).sid)
+        except (TokenInvalid, VerifierUnavailable) as error:
+            results.append(type(error))
+
+    threads = [threading.Thread(target=ask) for _ in range(count)]
+    for thread in threads:
+        thread.start()
+    return threads
+
+
+def test_whoever_asks_meanwhile_shares_the_next_answer_and_not_this_one(issuer: FakeIssuer) -> None:
+    """The session ends while the first request is under way: nobody who asked after that is let in."""
+    patient, token = _patient(issuer), issuer.token()
+    results: list[object] = []
+    patient.check(token)
+    issuer.hold("/introspect")
+    first = together(patient, token, results, 1)
+    eventually(lambda: issuer.asked["/introspect"] == 2)  # it has been answered "active", and is on its way
+    issuer.ended.add("s1")
+    later = together(patient, token, results, 10)
+    eventually(lambda: sum(thread.is_alive() for thread in later) == 10)
+    time.sleep(0.1)
+    issuer.let_go("/introspect")
+    for thread in [*first, *later]:
+        thread.join()
+    assert results.count("s1") == 1
+    assert results.count(TokenInvalid) == 10
+    assert issuer.asked["/introspect"] == 3
+
+
+def test_tokens_do_not_share_answers(issuer: FakeIssuer) -> None:
+    patient = _patient(issuer)
+    issuer.ended.add("s2")
+    results: list[object] = []
+    threads = [thread for sid in ("s1", "s2") for thread in together(patient, issuer.token(sid=sid), results, 5)]
+    for thread in threads:
+        thread.join()
+    assert (results.count("s1"), results.count(TokenInvalid)) == (5, 5)
+
+
+def test_all_who_joined_hear_of_the_failure_and_the_next_asks_anew(issuer: FakeIssuer) -> None:
+    patient, token = _patient(issuer), issuer.token()
+    patient.check(token)
+    issuer.override["/introspect"] = (500, {}, b"")
+    issuer.hold("/introspect")
+    results: list[object] = []
+    threads = together(patient, token, results, 8)
+    time.sleep(0.2)
+    issuer.let_go("/introspect")
+    for thread in threads:
+        thread.join()
+    assert results == [VerifierUnavailable] * 8
+    del issuer.override["/introspect"]
+    assert patient.check(token)
+
+
+def test_nobody_waits_beyond_the_deadline(issuer: FakeIssuer) -> None:
+    brief, token = verifier(issuer), issuer.token()
+    brief.check(token)
+    issuer.hold("/introspect")
+    results: list[object] = []
+    began = time.monotonic()
+    threads = together(brief, token, results, 6)
+    for thread in threads:
+        thread.join()
+    assert results == [VerifierUnavailable] * 6
+    assert time.monotonic() - began < 10
+    issuer.let_go("/introspect")
+    assert brief.check(token)
+
+
+def _patient(issuer: FakeIssuer) -> Verifier:
+    return Verifier(issuer.url, AUDIENCE, client_id=CREDENTIALS[0], client_secret=CREDENTIALS[1], timeout=30)
 
 
 class _OneAnswerPerConnection:

@@ -13,7 +13,7 @@ from idp.resource_server import TokenInvalid, Verifier, VerifierUnavailable
 from idp.resource_server.issuer import Issuer, discovery_addresses
 from idp.resource_server.transport import Transport
 
-from .fake_issuer import FakeIssuer
+from .fake_issuer import FakeIssuer, eventually
 
 WELL_KNOWN = "/.well-known/openid-configuration"
 
@@ -49,7 +49,19 @@ def test_keys_are_fetched_again_when_they_are_old(source: Issuer, issuer: FakeIs
     assert issuer.asked["/jwks"] == 1
     tick.now += 2
     source.key("rsa")
+    eventually(lambda: issuer.asked["/jwks"] == 2)
+
+
+def test_nobody_waits_for_keys_that_are_fetched_anew(source: Issuer, issuer: FakeIssuer, tick: Tick) -> None:
+    source.key("rsa")
+    issuer.hold("/jwks")
+    tick.now += 301
+    for _ in range(20):
+        assert source.key("rsa")
+    eventually(lambda: issuer.asked["/jwks"] == 2)
+    assert source.key("rsa")
     assert issuer.asked["/jwks"] == 2
+    issuer.let_go("/jwks")
 
 
 def test_a_withdrawn_key_is_forgotten(source: Issuer, issuer: FakeIssuer, tick: Tick) -> None:
@@ -57,8 +69,29 @@ def test_a_withdrawn_key_is_forgotten(source: Issuer, issuer: FakeIssuer, tick: 
     source.key("rsa")
     del issuer.private["rsa"]
     tick.now += 301
+    source.key("second")
+    eventually(lambda: "rsa" not in (source.keys_at_once() or {}))
     with pytest.raises(TokenInvalid):
         source.key("rsa")
+
+
+def test_an_hour_is_the_hard_end(source: Issuer, issuer: FakeIssuer, tick: Tick) -> None:
+    source.key("rsa")
+    del issuer.private["rsa"]
+    issuer.add_key("second", "ES256")
+    tick.now += 3600
+    with pytest.raises(TokenInvalid):
+        source.key("rsa")  # fetched by the one who asks, who waits for it
+    assert source.endpoint("introspection_endpoint")
+
+
+def test_unchanged_keys_are_the_same_object(source: Issuer, issuer: FakeIssuer, tick: Tick) -> None:
+    source.key("rsa")
+    keys = source.keys_at_once()
+    tick.now += 3600
+    source.key("rsa")
+    assert issuer.asked["/jwks"] == 2
+    assert source.keys_at_once() is keys
 
 
 def test_a_new_key_is_found_and_invented_ones_cost_little(source: Issuer, issuer: FakeIssuer, tick: Tick) -> None:

@@ -12,7 +12,15 @@ from typing import Any
 import jwt
 import pytest
 
-from idp.resource_server import InsufficientScope, TokenInvalid, TokenMissing, Verifier
+from idp.resource_server import (
+    InsufficientScope,
+    StepUpRequired,
+    TokenInvalid,
+    TokenMissing,
+    Verifier,
+    VerifierUnavailable,
+)
+from idp.resource_server.requirement import MODES, words
 
 from .fake_issuer import AUDIENCE, FakeIssuer, make_key
 
@@ -178,11 +186,80 @@ def test_scopes_are_whole_words(local: Verifier, issuer: FakeIssuer) -> None:
         local.verify(f"Bearer {issuer.token(scope='notes.readonly')}", scope="notes.read")
 
 
+@pytest.mark.spec("RFC 9470", "3")
+@pytest.mark.parametrize(
+    ("demand", "claims"),
+    [
+        ({"acr_values": "aal2"}, {"acr": "aal1"}), ({"acr_values": "aal2"}, {"acr": None}),
+        ({"acr_values": ("aal2", "aal3")}, {"acr": "aal1"}), ({"max_age": 60}, {"auth_time": int(time.time()) - 70}),
+        ({"max_age": 60}, {"auth_time": None}), ({"acr_values": "aal1", "max_age": 0}, {"auth_time": 1}),
+    ],
+)  # fmt: skip
+def test_too_weak_or_too_old_a_sign_in_asks_for_another(
+    local: Verifier, issuer: FakeIssuer, demand: dict[str, Any], claims: dict[str, Any]
+) -> None:
+    with pytest.raises(StepUpRequired) as caught:
+        local.verify(f"Bearer {issuer.token(**claims)}", scope="notes.read", **demand)
+    assert caught.value.status == 401
+    challenge = caught.value.challenge("notes")
+    assert challenge.startswith('Bearer realm="notes", error="insufficient_user_authentication", error_description="')
+    for name, value in demand.items():
+        assert f'{name}="{value if name == "max_age" else " ".join(words(value))}"' in challenge
+    assert "scope=" not in challenge
+
+
+@pytest.mark.parametrize("demand", [{"acr_values": "aal2 aal1"}, {"max_age": 60}, {"acr_values": "aal1", "max_age": 9}])
+def test_a_sign_in_that_is_enough(local: Verifier, issuer: FakeIssuer, demand: dict[str, Any]) -> None:
+    assert local.verify(f"Bearer {issuer.token()}", **demand)
+
+
+@pytest.mark.spec("RFC 9470", "3")
+def test_a_step_up_names_the_scope_that_lacks_too(local: Verifier, issuer: FakeIssuer) -> None:
+    with pytest.raises(StepUpRequired) as caught:
+        local.verify(f"Bearer {issuer.token(scope='')}", scope="notes.read", acr_values="aal2")
+    assert 'acr_values="aal2", scope="notes.read"' in caught.value.challenge()
+
+
+def test_each_route_has_its_mode(asking: Verifier, issuer: FakeIssuer) -> None:
+    header = f"Bearer {issuer.token()}"
+    issuer.ended.add("s1")
+    assert asking.verify(header, mode="local")
+    with pytest.raises(TokenInvalid):
+        asking.verify(header)
+    assert issuer.asked["/introspect"] == 1
+
+
+def test_what_can_be_decided_at_once(asking: Verifier, issuer: FakeIssuer) -> None:
+    header, routes = f"Bearer {issuer.token()}", {mode: asking.require(mode=mode) for mode in MODES}
+    assert asking.admit_at_once(header, routes["local"]) is None  # no keys yet
+    asking.verify(header, mode="local")
+    assert asking.admit_at_once(header, routes["local"])
+    assert asking.admit_at_once(header, routes["introspect"]) is None
+    assert asking.admit_at_once(header, routes["stream"]) is None
+    with pytest.raises(TokenInvalid):
+        asking.admit_at_once("Bearer a.b.c", routes["local"])
+    with pytest.raises(InsufficientScope):
+        asking.admit_at_once(header, asking.require(mode="local", scope="admin"))
+    assert issuer.asked["/introspect"] == 0
+
+
+def test_a_requirement_of_another_verifier_lets_nobody_in(
+    asking: Verifier, local: Verifier, issuer: FakeIssuer
+) -> None:
+    for mode in ("introspect", "stream"):
+        with pytest.raises(VerifierUnavailable):
+            local.admit(f"Bearer {issuer.token()}", asking.require(mode=mode))  # type: ignore[arg-type]
+
+
 def test_wrong_settings_are_refused_at_once() -> None:
-    for arguments in ({"mode": "introspect"}, {"mode": "trusting"}):
+    for arguments in ({"mode": "introspect"}, {"mode": "stream"}, {"mode": "trusting"}):
         with pytest.raises(ValueError, match="mode"):
             Verifier("https://id.example", AUDIENCE, **arguments)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="cached"):
         Verifier("https://id.example", AUDIENCE, client_id="a", client_secret="b", introspection_cache=5)
+    with pytest.raises(ValueError, match="bound"):
+        Verifier("https://id.example", AUDIENCE, mode="local", bound=0)
+    with pytest.raises(ValueError, match="mode"):
+        Verifier("https://id.example", AUDIENCE, mode="local").require(mode="stream")
     with pytest.raises(ValueError, match="http"):
         Verifier("file:///etc/passwd", AUDIENCE, mode="local")
