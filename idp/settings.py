@@ -132,7 +132,8 @@ class Settings(BaseSettings):
         """Everything wrong that single fields cannot see."""
         return [
             *_issuer_problems(self.issuer), *self._proxy_problems(), *self._key_problems(),
-            *self._database_problems(), *self._life_problems(), *_streams_problems(self.issuer, self.streams_url),
+            *self._database_problems(), *_redis_problems(self.redis_url), *self._life_problems(),
+            *_streams_problems(self.issuer, self.streams_url),
         ]  # fmt: skip
 
     def _proxy_problems(self) -> list[str]:
@@ -191,6 +192,17 @@ _SQLITE, _POSTGRESQL = "sqlite:///", "postgresql+psycopg://"
 _SERVER = re.compile(r"([^:/]*(:[^@]*)?@)?(\[[^/?]+\]|[^:/?]+)?(:[0-9]*)?(/[^?]*)?(\?.*)?", re.DOTALL)
 """What follows, as SQLAlchemy reads it; a URL that it cannot read is told before it is tried."""
 
+_REDIS_FORMS = (
+    "use redis://host:port, rediss://host:port, redis+sentinel://host:port,host:port/service "
+    "or redis+cluster://host:port,host:port"
+)
+_HOSTS = r"(?:[^@/?]*@)?[^@/?,:\[\]]*(?:\[[0-9a-fA-F:.]+\])?(?::[0-9]{1,5})?"
+_REDIS = re.compile(
+    rf"rediss?://{_HOSTS}(?:/[0-9]*)?(?:\?.*)?"
+    rf"|rediss?\+cluster://{_HOSTS}(?:,{_HOSTS})*/?(?:\?.*)?"
+    rf"|rediss?\+sentinel://{_HOSTS}(?:,{_HOSTS})*/[^/?]+(?:\?.*)?"
+)
+
 _NO_KEY = (
     "IDP_MASTER_KEY (or IDP_MASTER_KEY_FILE) is missing: make one with `idp key master` "
     "and keep a copy outside this machine"
@@ -211,6 +223,13 @@ def load(**overrides: Any) -> Settings:
 def _problem(entry: Any) -> str:
     name = "IDP_" + "_".join(str(part) for part in entry["loc"]).upper()
     return f"{name}: {entry['msg']}"
+
+
+def _redis_problems(url: SecretStr | None) -> list[str]:
+    """Without the URL, which may have a password in it."""
+    if url is None or _REDIS.fullmatch(url.get_secret_value()):
+        return []
+    return [f"IDP_REDIS_URL: {_REDIS_FORMS}"]
 
 
 def _issuer_problems(issuer: str) -> list[str]:

@@ -13,6 +13,7 @@ from sqlalchemy import make_url
 
 from idp.errors import ConfigurationError
 from idp.settings import Settings, load
+from idp.storage.redis_url import servers
 
 KEY = SecretStr(base64.urlsafe_b64encode(b"\x01" * 32).decode())
 
@@ -121,6 +122,27 @@ def test_a_server_is_named_as_sqlalchemy_reads_it(rest: str) -> None:
     url = f"postgresql+psycopg://{rest}"
     assert loaded(database_url=url).sql_url == url
     make_url(url)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["http://cache", "redis:cache", "redis://a,b", "redis://:hush@a:port", "redis+sentinel://a:1,b:2",
+     "redis+sentinel://:hush@a:1,b:2/", "redis+cluster://a:1;b:2", "redis+other://a", "nonsense", ""],
+)  # fmt: skip
+def test_a_redis_url_that_cannot_be(url: str) -> None:
+    found = problems(redis_url=SecretStr(url))
+    assert [problem.partition(":")[0] for problem in found] == ["IDP_REDIS_URL"]
+    assert "hush" not in found[0]
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["redis://cache", "redis://user:p%40ss@cache:6379/3", "rediss://[::1]:6380?ssl_ca_certs=/ca.pem",
+     "redis+sentinel://:secret@a:26379,b/idp?sentinel_password=x", "rediss+cluster://u:p@a:1,b:2,c"],
+)  # fmt: skip
+def test_a_redis_url_that_can_be(url: str) -> None:
+    assert loaded(redis_url=SecretStr(url)).redis_url == SecretStr(url)
+    servers(url, 0, lambda _opened: None)
 
 
 def test_a_path_means_one_file_whoever_reads_it(tmp_path: Path) -> None:

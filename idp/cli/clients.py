@@ -14,7 +14,7 @@ from ..domain.client import AuthMethod, Client, ClientOrigin, GrantType
 from ..errors import InputRefused
 from .arguments import Group, json_pair
 from .output import Answer, details, moment, table
-from .runtime import OPERATOR, opened
+from .runtime import OPERATOR, opened, settled
 
 if TYPE_CHECKING:
     from .arguments import Commands
@@ -131,7 +131,7 @@ def row(client: Client) -> dict[str, object]:
 
 
 def _create(arguments: argparse.Namespace) -> Answer:
-    with opened() as idp, idp.services.work():
+    with opened() as idp, settled(idp):
         new = idp.services.clients.create(
             _metadata(arguments),
             origin=ClientOrigin.OPERATOR,
@@ -158,32 +158,32 @@ def _update(arguments: argparse.Namespace) -> Answer:
     changes, members = _metadata(arguments), _operator_members(arguments)
     if not changes and not members:
         raise InputRefused({"client": "nothing to change was given"})
-    with opened() as idp, idp.services.work():
+    with opened() as idp, settled(idp):
         shown = row(idp.services.clients.update(arguments.client_id, changes, **members))
     return Answer(shown, details(shown))
 
 
 def _rotate(arguments: argparse.Namespace) -> Answer:
-    with opened() as idp, idp.services.work():
+    with opened() as idp, settled(idp):
         secret = idp.services.clients.rotate_secret(arguments.client_id)
     shown = {"client_id": arguments.client_id, "client_secret": secret}
     return Answer(shown, f"{details(shown)}\n{_ONCE}")
 
 
 def _disable(arguments: argparse.Namespace) -> Answer:
-    with opened() as idp, idp.services.work():
+    with opened() as idp, settled(idp):
         idp.services.clients.disable(arguments.client_id, OPERATOR)
     return _done(arguments, "Disabled {}; all it held has ended.")
 
 
 def _enable(arguments: argparse.Namespace) -> Answer:
-    with opened() as idp, idp.services.work():
+    with opened() as idp, settled(idp):
         idp.services.clients.enable(arguments.client_id, OPERATOR)
     return _done(arguments, "Enabled {}.")
 
 
 def _delete(arguments: argparse.Namespace) -> Answer:
-    with opened() as idp, idp.services.work():
+    with opened() as idp, settled(idp):
         idp.services.clients.delete(arguments.client_id, OPERATOR)
     return _done(arguments, "Deleted {}; all it held has ended.")
 

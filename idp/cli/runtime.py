@@ -9,15 +9,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from time import sleep
 from typing import TYPE_CHECKING, Any
 
+import structlog
+
 from .. import logs
+from ..errors import EndingUnsettled
 from ..settings import Settings, load
 from . import database
 
 if TYPE_CHECKING:
     from ..domain.ports import Stores
     from ..services import Services
+
+log = structlog.get_logger(__name__)
 
 OPERATOR = "operator"
 """Who did it, in the record of security events."""
@@ -65,3 +71,14 @@ def application(settings: Settings) -> Iterator[Any]:
             yield app.extensions["idp"]
         finally:
             database.close(app)
+
+
+@contextmanager
+def settled(idp: Runtime) -> Iterator[None]:
+    """A transaction whose endings are final when it is over: what the hot copy does not confirm is waited for."""
+    try:
+        with idp.services.work():
+            yield
+    except EndingUnsettled as unsettled:
+        log.warning("the hot copy does not confirm the end; waiting until no lease can stand", s=unsettled.seconds)
+        sleep(unsettled.seconds)

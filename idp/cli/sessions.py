@@ -11,7 +11,7 @@ from ..domain.session import Ended, EndReason, EndTarget, OneClientSession, Sess
 from ..errors import NotFound
 from .arguments import Group
 from .output import Answer, moment, table
-from .runtime import OPERATOR, Runtime, opened
+from .runtime import OPERATOR, Runtime, opened, settled
 
 if TYPE_CHECKING:
     from .arguments import Commands
@@ -59,7 +59,7 @@ def _list(arguments: argparse.Namespace) -> Answer:
 
 
 def _end(arguments: argparse.Namespace) -> Answer:
-    with opened() as idp, idp.services.work():
+    with opened() as idp, settled(idp):
         ended = idp.services.sessions.end_session(_target(idp, arguments), EndReason.ADMINISTRATOR, by=OPERATOR)
     return Answer(_shown(ended), _sentence(ended))
 

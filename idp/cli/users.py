@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ..domain.user import User
 from .arguments import Group, add_password_option, json_pair, read_password
 from .output import Answer, moment, table
-from .runtime import OPERATOR, Runtime, opened
+from .runtime import OPERATOR, Runtime, opened, settled
 
 if TYPE_CHECKING:
     from .arguments import Commands
@@ -61,7 +61,7 @@ def _create(arguments: argparse.Namespace) -> Answer:
     if arguments.name:
         claims["name"] = arguments.name
     password = read_password(arguments)
-    with opened() as idp, idp.services.work():
+    with opened() as idp, settled(idp):
         user = idp.services.accounts.create(arguments.email, password, claims)
     return Answer(row(user), f"Created {user.email} ({user.id}).")
 
@@ -104,7 +104,7 @@ def _delete(arguments: argparse.Namespace) -> Answer:
 
 def _change(arguments: argparse.Namespace, change: Callable[[Runtime, User], None], sentence: str) -> Answer:
     """Find the person and change them in one transaction."""
-    with opened() as idp, idp.services.work():
+    with opened() as idp, settled(idp):
         user = idp.services.accounts.find(arguments.email)
         change(idp, user)
     return Answer({"id": str(user.id), "email": user.email, "done": arguments.verb}, sentence.format(email=user.email))

@@ -27,6 +27,7 @@ from ..oauth.responses import NO_STORE, hand_off, redirect_to_client, with_param
 from ..services import Services
 from ..services.sessions import Current
 from ..settings import Settings
+from ..signing_out import once_settled
 from .core_id_token import IdTokens
 
 _KEPT = ("id_token_hint", "client_id", "post_logout_redirect_uri", "state", "ui_locales")
@@ -68,9 +69,10 @@ class LogoutEndpoint:
         asked = self._read(parameters, current)
         if current is not None and not asked.proven:
             return self._question(parameters, asked)
-        if current is not None:
-            self._end(current)
-        return self._done(asked, after_form=False, ended=current is not None)
+        again = f"{self._settings.path_prefix}/logout?{urlencode(_kept(parameters))}"
+        return once_settled(
+            lambda: self._end(current), lambda: self._done(asked, after_form=False, ended=current is not None), again
+        )
 
     def confirm(self) -> Response:
         """The person answered our question with yes."""
@@ -81,9 +83,11 @@ class LogoutEndpoint:
         parameters = parse(request.form.get("transaction", "").encode())
         current = self._browser.current()
         asked = self._read(parameters, current)
-        if current is not None:
-            self._end(current)
-        return self._done(asked, after_form=True, ended=current is not None)
+        return once_settled(
+            lambda: self._end(current),
+            lambda: self._done(asked, after_form=True, ended=current is not None),
+            asked.target or f"{self._settings.path_prefix}/signed-out",
+        )
 
     # ── reading ──────────────────────────────────────────────────────────────────────────────────
 
@@ -134,18 +138,16 @@ class LogoutEndpoint:
     # ── acting ───────────────────────────────────────────────────────────────────────────────────
 
     def _as_get(self, parameters: Parameters) -> Response:
-        kept = {name: parameters[name] for name in _KEPT if name in parameters}
-        location = f"{self._settings.path_prefix}/logout?{urlencode(kept)}"
+        location = f"{self._settings.path_prefix}/logout?{urlencode(_kept(parameters))}"
         return Response(status=303, headers={"Location": location, **NO_STORE})
 
     def _question(self, parameters: Parameters, asked: LogoutRequest) -> Response:
-        kept = {name: parameters[name] for name in _KEPT if name in parameters}
         page = render_template(
             "sign_out.html",
             action=f"{self._settings.path_prefix}/logout/confirm",
             csrf_token=self._browser.csrf_token(),
             current=self._browser.current(),
-            transaction=urlencode(kept),
+            transaction=urlencode(_kept(parameters)),
             app_name=asked.client.client_name if asked.client else None,
         )
         response = make_response(page)
@@ -153,7 +155,9 @@ class LogoutEndpoint:
         response.headers.update(NO_STORE)
         return response
 
-    def _end(self, current: Current) -> None:
+    def _end(self, current: Current | None) -> None:
+        if current is None:
+            return
         with self._services.work():
             self._services.sessions.end_session(
                 ThisSession(current.session.id), EndReason.RP_LOGOUT, by=f"user:{current.user.id}",
@@ -183,3 +187,7 @@ class LogoutEndpoint:
         continue_to = {"url": target, "name": name} if target is not None else None
         minutes = -(-self._settings.access_token_life // 60)
         return make_response(render_template("signed_out.html", minutes=minutes, continue_to=continue_to))
+
+
+def _kept(parameters: Mapping[str, str]) -> dict[str, str]:
+    return {name: parameters[name] for name in _KEPT if name in parameters}

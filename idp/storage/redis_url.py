@@ -32,7 +32,7 @@ def servers(url: str, replicas: int, told: Told) -> RedisServers:
     """The servers of a URL; nothing is connected yet. Raises ConfigurationError."""
     parts = urlsplit(url)
     scheme, _, kind = parts.scheme.partition("+")
-    if scheme not in ("redis", "rediss", "unix") or kind not in ("", "sentinel", "cluster"):
+    if scheme not in ("redis", "rediss") or kind not in ("", "sentinel", "cluster"):
         raise ConfigurationError([_EXAMPLE])
     try:
         return _servers(parts, scheme, kind, replicas, told)
@@ -79,4 +79,4 @@ def _addresses(hosts: str, port: int) -> list[Address]:
 
 
 def _name(options: Options) -> str:
-    return str(options.get("path") or f"{options.get('host', 'localhost')}:{options.get('port', REDIS_PORT)}")
+    return f"{options.get('host', 'localhost')}:{options.get('port', REDIS_PORT)}"

@@ -8,6 +8,7 @@ from urllib.parse import quote
 from flask import Blueprint, Response, request
 
 from ..services.consents import AppView
+from ..signing_out import once_settled
 from .app_face import AppFace, face
 from .consent import sentence
 from .device_cards import device_title
@@ -54,9 +55,12 @@ class AppPages:
         view = services.consents.app(current.user, client_id)
         if request.method == "GET":
             return self.pages.show("account/confirm_remove.html", card=self._card(view), here="apps")
-        with services.work():
-            services.consents.remove_app(current.user.id, client_id, origin=self.pages.browser.origin())
-        return self.pages.go(APPS, {"removed": "yes"})
+
+        def remove() -> None:
+            with services.work():
+                services.consents.remove_app(current.user.id, client_id, origin=self.pages.browser.origin())
+
+        return once_settled(remove, lambda: self.pages.go(APPS, {"removed": "yes"}))
 
     def _card(self, view: AppView) -> AppCard:
         return AppCard(

@@ -16,6 +16,7 @@ from flask import Blueprint, Response, request
 from ..domain.session import EndReason, EndTarget, OtherDevices, WholeDevice, WholeUser
 from ..errors import NotFound, ProofRequired
 from ..services.sessions import Current, DeviceView, Overview
+from ..signing_out import once_settled
 from .device_cards import device_card, device_title, ended_card
 from .languages import gettext
 from .pages import Pages, forget_page
@@ -61,8 +62,10 @@ class SessionPages:
             return proof
         if request.method == "GET":
             return self._confirm(destination, [view], current)
-        self._end(WholeDevice(current.user.id, device), current)
-        return self.pages.go(SESSIONS, {"ended": str(device)})
+        return once_settled(
+            lambda: self._end(WholeDevice(current.user.id, device), current),
+            lambda: self.pages.go(SESSIONS, {"ended": str(device)}),
+        )
 
     def end_others(self) -> Response:
         """Every device but this one, after a question that lists them."""
@@ -73,8 +76,10 @@ class SessionPages:
         if request.method == "GET":
             others = [view for view in self._overview(current).devices if not view.this]
             return self._confirm(destination, others, current) if others else self.pages.go(SESSIONS)
-        self._end(OtherDevices(current.user.id, current.session.device_id), current)
-        return self.pages.go(SESSIONS, {"ended": "others"})
+        return once_settled(
+            lambda: self._end(OtherDevices(current.user.id, current.session.device_id), current),
+            lambda: self.pages.go(SESSIONS, {"ended": "others"}),
+        )
 
     def end_everywhere(self) -> Response:
         """Every device and this one too; the browser forgets us."""
@@ -84,7 +89,9 @@ class SessionPages:
             return proof
         if request.method == "GET":
             return self._confirm(destination, self._overview(current).devices, current)
-        self._end(WholeUser(current.user.id), current)
+        return once_settled(lambda: self._end(WholeUser(current.user.id), current), self._signed_out_everywhere)
+
+    def _signed_out_everywhere(self) -> Response:
         response = forget_page(self.pages.go("/signed-out", {"where": "everywhere"}))
         self.pages.browser.forget(response)
         return response

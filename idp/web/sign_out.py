@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from flask import Blueprint, Response, request
 
 from ..domain.session import EndReason, ThisSession
+from ..signing_out import once_settled
 from .pages import Pages, forget_page
 from .places import LOGIN, SESSIONS
 
@@ -38,12 +39,19 @@ class SignOutPages:
         """End this session; its offline apps stay, as the page after says (design.md section 5)."""
         if request.form.get("decision") == "stay":
             return self.pages.go(SESSIONS)
-        if (current := self.pages.browser.current()) is not None:
-            with self.pages.services.work():
-                self.pages.services.sessions.end_session(
-                    ThisSession(current.session.id), EndReason.SIGNED_OUT,
-                    by=f"user:{current.user.id}", origin=self.pages.browser.origin(),
-                )  # fmt: skip
+        return once_settled(self._end, self._signed_out)
+
+    def _end(self) -> None:
+        current = self.pages.browser.current()
+        if current is None:
+            return
+        with self.pages.services.work():
+            self.pages.services.sessions.end_session(
+                ThisSession(current.session.id), EndReason.SIGNED_OUT,
+                by=f"user:{current.user.id}", origin=self.pages.browser.origin(),
+            )  # fmt: skip
+
+    def _signed_out(self) -> Response:
         response = forget_page(self.pages.go(SIGNED_OUT))
         self.pages.browser.forget(response)
         return response

@@ -172,3 +172,18 @@ def test_a_session_that_never_was_is_not_found(idp: Idp, target: tuple[str, ...]
     ran = idp("session", "end", *target)
     assert ran.code == 1
     assert "not found" in ran.err
+
+
+# ── a hot copy that does not confirm ──────────────────────────────────────────────────────────────
+
+
+def test_an_operator_hears_that_it_is_done_when_it_is(idp: Idp, ada: Ran, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody answers where Redis should be: the command waits until no lease can stand."""
+    waited: list[float] = []
+    monkeypatch.setattr("idp.cli.runtime.sleep", waited.append)
+    monkeypatch.setenv("IDP_REDIS_URL", "redis://127.0.0.1:1")
+    client_id = created(idp)["client_id"]
+    assert idp("client", "disable", client_id).code == 0
+    assert waited == []  # it held nothing that could be taken for live
+    assert idp("user", "disable", EMAIL).code == 0
+    assert idp("session", "end", "--user", EMAIL).code == 0

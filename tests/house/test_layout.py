@@ -16,10 +16,9 @@ TOP = {
     "requirements.lock", "static", "templates", "tests",
 }  # fmt: skip
 ROOMS = {
-    "__init__", "__main__", "app", "settings", "errors", "jose", "bodies", "browser", "client_address", "courier",
-    "outgoing", "mail_server", "cli", "domain", "services", "oauth", "oidc", "web", "admin", "storage",
-    "resource_server", "demo",
-    "housekeeper", "logs", "paths", "wsgi", "again",
+    "__init__", "__main__", "admin", "again", "app", "bodies", "browser", "cli", "client_address", "courier",
+    "demo", "domain", "errors", "housekeeper", "jose", "logs", "mail_server", "metrics", "oauth", "oidc",
+    "outgoing", "paths", "resource_server", "services", "settings", "signing_out", "storage", "web", "wsgi",
 }  # fmt: skip
 DRAWERS = {"utils", "util", "helpers", "helper", "common", "manager", "managers", "base", "misc"}
 

@@ -72,6 +72,7 @@ PAGES = {
     "not found": page("/nowhere"),
     "out of date": page("/account/sign-out", form={}),
     "hand-off": rendered("handoff.html", target='com.app:/cb?code=1&state="><b>', app_name="<b>Photos"),
+    "signing out": rendered("signing_out.html", leads_to='https://photos.example/bye?state="><b>', seconds=3),
     "form post": rendered(
         "form_post.html", target="https://photos.example/cb", app_name="Photos", fields=[("state", '"><script>')]
     ),
