@@ -14,7 +14,7 @@ from flask import Blueprint, Flask, Response, abort, request
 from flask.sessions import SessionInterface, SessionMixin
 from werkzeug.exceptions import HTTPException
 
-from . import logs, oauth, web
+from . import logs, mail_server, oauth, web
 from .again import Again, note
 from .bodies import Bodies
 from .browser import Browser
@@ -109,7 +109,7 @@ def create_app(settings: Settings) -> Flask:
     master_keys = settings.master_keys()
     stores = _stores(app, settings, master_keys)
     services = build(stores, settings, master_keys)
-    deliveries = Deliveries(stores, _handlers(settings, stores, services))
+    deliveries = Deliveries(stores, _handlers(app, settings, stores, services))
     app.extensions["idp"] = Extension(settings, stores, services, deliveries)
     _make_first_keys(stores, services)
     _mount(app, settings, stores, services, master_keys)
@@ -169,12 +169,14 @@ def _make_first_keys(stores: Stores, services: Services) -> None:
         log.warning("the database does not answer at start", error=str(error))
 
 
-def _handlers(settings: Settings, stores: Stores, services: Services) -> dict[str, Handler]:
+def _handlers(app: Flask, settings: Settings, stores: Stores, services: Services) -> dict[str, Handler]:
     """Who delivers what the outbox holds."""
     outgoing = Outgoing(settings.fetch_private_networks)
     logout = BackchannelLogout(settings.issuer, services.keys, stores.clients, stores.clock, outgoing)
+    server = mail_server.parse(settings.smtp_url.get_secret_value()) if settings.smtp_url else None
     return {
         MessageKind.BACKCHANNEL_LOGOUT: Handler(send=logout.send),
+        MessageKind.MAIL: Handler(send=web.Mails(app, settings, stores, server).send),
         MessageKind.TOMBSTONE: tombstones(stores, settings.access_token_life),
     }
 

@@ -11,6 +11,7 @@ A mail has ten seconds in all, whatever the server does.
 from __future__ import annotations
 
 import contextlib
+import re
 import smtplib
 import socket
 import ssl
@@ -19,6 +20,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email.message import EmailMessage
+from email.utils import parseaddr
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -26,6 +28,7 @@ from .domain.client_metadata import is_loopback
 
 TIMEOUT_SECONDS = 10.0
 _STARTTLS = ("auto", "required", "never")
+_ADDRESS = re.compile(r"[^@\s<>\"]+@[^@\s<>\"]+")
 
 
 class MailFailed(Exception):
@@ -75,14 +78,16 @@ class MailServer:
             raise MailFailed(f"the mail server: {type(error).__name__}") from None
 
     def _open(self, smtp: smtplib.SMTP) -> None:
-        smtp.ehlo()
+        smtp.ehlo_or_helo_if_needed()
         private = self.implicit_tls
         if not private and self.starttls != "never" and smtp.has_extn("starttls"):
             smtp.starttls(context=ssl.create_default_context())
-            smtp.ehlo()
+            smtp.ehlo_or_helo_if_needed()
             private = True
         if not private and (self.starttls == "required" or (self.user and not self._trusted_way)):
             raise MailFailed("the mail server offers no TLS")
+        if self.user and not smtp.has_extn("auth"):
+            raise MailFailed("the mail server asks for no password")
         if self.user:
             smtp.login(self.user, self.password)
 
@@ -140,3 +145,18 @@ def parse(url: str) -> MailServer:
         host=parts.hostname, port=parts.port or (465 if implicit else 587), implicit_tls=implicit,
         starttls=starttls, user=unquote(parts.username or ""), password=unquote(parts.password or ""),
     )  # fmt: skip
+
+
+def problems(url: str | None, sender: str) -> list[str]:
+    """What is wrong with IDP_SMTP_URL and IDP_MAIL_FROM, each with what to do."""
+    found = []
+    if url is not None:
+        try:
+            parse(url)
+        except ValueError as error:
+            found.append(f"IDP_SMTP_URL: {error}")
+    _name, address = parseaddr(sender)
+    fine = sender.isprintable() and _ADDRESS.fullmatch(address)
+    if (url is not None or sender) and not fine:
+        found.append("IDP_MAIL_FROM: name one sender, like idp@example.com or Example <idp@example.com>")
+    return found

@@ -23,6 +23,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from . import mail_server
 from .domain.master_key import KEY_BYTES, MasterKey, MasterKeys
 from .domain.revocation import LONGEST_TOKEN_LIFE
 from .errors import ConfigurationError
@@ -57,8 +58,8 @@ class Settings(BaseSettings):
     trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="Addresses or networks of proxies whose X-Forwarded-For is believed"
     )
-    smtp_url: SecretStr | None = Field(None, description="smtp://user:password@host:port, or smtps://; not used yet")
-    mail_from: str = Field("", description="Sender of mails; not used yet")
+    smtp_url: SecretStr | None = Field(None, description="Mail server: smtp://user:password@host:port, or smtps://")
+    mail_from: str = Field("", description="Sender of mails, if there is a mail server")
     pkce_required: Literal["all", "public"] = Field("all", description="Who must send a code_challenge")
     client_registration: Literal["open", "token", "closed"] = Field("closed", description="Who may register clients")
     client_registration_token: SecretStr | None = Field(None, description="The initial access token, if 'token'")
@@ -134,6 +135,7 @@ class Settings(BaseSettings):
             *_issuer_problems(self.issuer), *self._proxy_problems(), *self._key_problems(),
             *self._database_problems(), *_redis_problems(self.redis_url), *self._life_problems(),
             *_streams_problems(self.issuer, self.streams_url),
+            *mail_server.problems(self.smtp_url.get_secret_value() if self.smtp_url else None, self.mail_from),
         ]  # fmt: skip
 
     def _proxy_problems(self) -> list[str]:

@@ -206,7 +206,8 @@ def test_settings_come_from_the_environment_and_cannot_change(monkeypatch: pytes
 
 @pytest.mark.promise("P7")
 def test_secrets_are_never_shown() -> None:
-    settings = loaded(smtp_url=SecretStr("smtp://u:hunter2@mail"), client_registration_token=SecretStr("hunter2"))
+    secret = SecretStr("hunter2")
+    settings = loaded(smtp_url=SecretStr("smtp://u:hunter2@mail"), mail_from="a@b", client_registration_token=secret)
     for text in (repr(settings), str(settings), settings.model_dump_json()):
         assert "hunter2" not in text
         assert KEY.get_secret_value() not in text

@@ -5,11 +5,13 @@ from __future__ import annotations
 import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .. import mail_server
 from ..domain.key import KeyState, SigningKey
+from ..domain.outbox import Backlog
 from ..errors import ConfigurationError, IdpError, Unavailable
 from ..settings import Settings
 from . import database
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
 GOOD, WARN, FAIL = "ok", "warn", "fail"
 CLOCK_TOLERANCE = timedelta(seconds=1)
+OVERDUE = timedelta(minutes=10)
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,19 @@ def file_checks(settings: Settings) -> Iterator[Check]:
     yield _data_dir(settings)
     if database.embedded(settings) and not database.absent(settings):
         yield _database_files(settings)
+
+
+def mail_check(settings: Settings) -> Check:
+    """Is there a mail server, and would it take a mail of ours?"""
+    if settings.smtp_url is None:
+        return Check("mail", WARN, "no mail server is configured: people are not told of new devices",
+                     "set IDP_SMTP_URL and IDP_MAIL_FROM")  # fmt: skip
+    server = mail_server.parse(settings.smtp_url.get_secret_value())
+    try:
+        server.check()
+    except mail_server.MailFailed as failure:
+        return Check("mail", FAIL, f"{server.host}: {failure}", "start it, or correct IDP_SMTP_URL")
+    return Check("mail", GOOD, f"{server.host} takes mails")
 
 
 def _master_key(settings: Settings) -> Check:
@@ -104,7 +120,28 @@ def database_checks(settings: Settings) -> Iterator[Check]:
     yield _clock(settings)
     yield _migrations(settings, pending)
     if not pending:
-        yield from _key_checks(settings)
+        yield from _content_checks(settings)
+
+
+def _content_checks(settings: Settings) -> Iterator[Check]:
+    try:
+        with application(settings) as extension:
+            yield _outbox(extension.deliveries.backlog(), extension.stores.clock.now())
+    except IdpError as error:
+        yield Check("outbox", FAIL, str(error), "see the log")
+    yield from _key_checks(settings)
+
+
+def _outbox(backlog: Sequence[Backlog], now: datetime) -> Check:
+    """A retry moves when a message is due: one that is long overdue is one that nobody takes up."""
+    waiting = sum(item.waiting for item in backlog)
+    late = [item for item in backlog if now - item.oldest_due > OVERDUE]
+    if late:
+        kinds = ", ".join(item.kind for item in late)
+        return Check(
+            "outbox", WARN, f"{waiting} waiting; overdue: {kinds}", "set IDP_HOUSEKEEPING=true, or run `idp worker`"
+        )
+    return Check("outbox", GOOD, f"{waiting} waiting")
 
 
 def _migrations(settings: Settings, pending: list[str]) -> Check:

@@ -16,7 +16,7 @@ from .. import logs
 from ..errors import ConfigurationError
 from ..settings import Settings, load
 from .arguments import leaf
-from .checks import FAIL, Check, database_checks, file_checks
+from .checks import FAIL, Check, database_checks, file_checks, mail_check
 from .output import OK, REFUSED, Answer, table
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ def _checks() -> Iterator[Check]:
         return
     yield Check("settings", "ok", f"{settings.issuer}, all {len(Settings.model_fields)} settings can be used")
     yield from file_checks(settings)
+    yield mail_check(settings)
     yield from database_checks(settings)
 
 

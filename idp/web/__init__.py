@@ -23,6 +23,7 @@ from .consent import ConsentPages
 from .errors import register_error_handlers
 from .forms import CSRF_FIELD
 from .languages import speak
+from .mails import Mails
 from .pages import Pages
 from .places import local
 from .registration import RegistrationPages
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from ..browser import Browser
     from ..services import Services
 
-__all__ = ["add_security_headers", "blueprint", "check_accent", "register_error_handlers", "static_files"]
+__all__ = ["Mails", "add_security_headers", "blueprint", "check_accent", "register_error_handlers", "static_files"]
 
 _EDGES = (SignInPages, RegistrationPages, ConsentPages, AccountPages, SessionPages, AppPages, SignOutPages)
 
