@@ -4,6 +4,7 @@ The map, and who may import whom (import-linter holds it, ``make lint``):
 
     cli, wsgi                 commands; the WSGI object and its housekeeper
       └─ app                  composition root: settings → storage → services → blueprints
+          ├─ fast_lane        what programs ask most, answered in front of Flask
           ├─ web              pages for people            ┐ never import each other:
           ├─ oidc → oauth     the protocol on the wire    ┘ they meet at URLs and at the stored Interaction
           │    └─ browser     cookie ↔ Session and Device; pages, authorization and logout only

@@ -6,6 +6,7 @@ happens; ``front_channel`` (authorization, logout) is visited by people's browse
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn, cast
 
@@ -23,6 +24,7 @@ from .domain.master_key import MasterKeys
 from .domain.outbox import MessageKind
 from .domain.ports import Stores
 from .errors import IdpError, Unavailable
+from .fast_lane import FastLane
 from .oauth.cors import install as install_cors
 from .oauth.cors import mount_preflights
 from .oauth.responses import error_for_programs, json_answer
@@ -112,8 +114,10 @@ def create_app(settings: Settings) -> Flask:
     deliveries = Deliveries(stores, _handlers(app, settings, stores, services))
     app.extensions["idp"] = Extension(settings, stores, services, deliveries)
     _make_first_keys(stores, services)
-    _mount(app, settings, stores, services, master_keys)
-    app.wsgi_app = Bodies(web.static_files(settings, Again(app.wsgi_app)), MAX_BODY)  # type: ignore[method-assign]
+    request_log = logs.RequestLog(settings, stores.randomness.token)
+    endpoints = _mount(app, settings, stores, services, master_keys, request_log)
+    ordinary = web.static_files(settings, Again(app.wsgi_app))
+    app.wsgi_app = Bodies(FastLane(ordinary, settings, request_log, endpoints), MAX_BODY)  # type: ignore[method-assign]
     return app
 
 
@@ -184,28 +188,34 @@ def _handlers(app: Flask, settings: Settings, stores: Stores, services: Services
 # ── edges ─────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _mount(app: Flask, settings: Settings, stores: Stores, services: Services, master_keys: MasterKeys) -> None:
+def _mount(
+    app: Flask, settings: Settings, stores: Stores, services: Services, master_keys: MasterKeys,
+    request_log: logs.RequestLog,
+) -> Sequence[oauth.Endpoint]:  # fmt: skip
+    """Every address. Returns the endpoints for programs, which may stand in the fast lane too."""
     csrf_key = master_keys.current.derive("form token")
     browser = Browser(settings, services.sessions, csrf_key, stores.randomness.token)
-    logs.request_log(app, settings)
+    logs.request_log(app, request_log)
     app.before_request(_only_our_host(settings))
     web.add_security_headers(app, settings)
     web.register_error_handlers(app)
-    _mount_protocol(app, settings, stores, services, browser)
+    endpoints = _mount_protocol(app, settings, stores, services, browser)
     app.register_blueprint(web.blueprint(settings, services, browser))
     app.after_request(_prepared(browser))
     _json_for_programs(app, settings)
+    return endpoints
 
 
 def _mount_protocol(
     app: Flask, settings: Settings, stores: Stores, services: Services, browser: Browser
-) -> None:  # fmt: skip
+) -> Sequence[oauth.Endpoint]:  # fmt: skip
     prefix = settings.path_prefix or None
     programs = Blueprint("programs", __name__, url_prefix=prefix)
     front_channel = Blueprint("front_channel", __name__, url_prefix=prefix)
     id_tokens = IdTokens(settings.issuer, settings.id_token_life, services.keys, stores.users, stores.clock)
     discovery = DiscoveryEndpoint(settings, services.resources)
-    for endpoint in (*_token_endpoints(settings, stores, services, id_tokens), discovery):
+    endpoints = (*_token_endpoints(settings, stores, services, id_tokens), discovery)
+    for endpoint in endpoints:
         endpoint.mount(programs)
     requests = AuthenticationRequests(id_tokens)
     AuthorizationEndpoint(settings, services, browser, (requests.read,)).mount(front_channel)
@@ -218,6 +228,7 @@ def _mount_protocol(
     app.register_blueprint(programs)
     app.register_blueprint(front_channel)
     discovery.mount_before_path(app)
+    return endpoints
 
 
 def _token_endpoints(
@@ -241,7 +252,7 @@ def _token_endpoints(
         JwksEndpoint(services.keys, settings.jwks_max_age),
         RegistrationEndpoint(settings, services.clients, stores.throttles, stores.clock, stores.work, address),
         ConfigurationEndpoint(settings, services.clients, stores.throttles, stores.clock, stores.work, address),
-        UserinfoEndpoint(settings.issuer, access_tokens, services.tokens),
+        UserinfoEndpoint(settings.issuer, access_tokens, services.tokens, address),
         RevocationsEndpoint(Following(settings.issuer, access_tokens, stores.revocations)),
     )
 

@@ -7,14 +7,13 @@ import json
 import logging
 from collections.abc import Iterator
 from time import perf_counter
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import structlog
 from flask import Flask, Response
 
-from idp.logs import HIDDEN, configure, redact, request_log
+from idp.logs import HIDDEN, RequestLog, configure, redact, request_log
 from idp.settings import Settings
 
 JWT = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl"
@@ -114,9 +113,7 @@ def test_a_terminal_gets_words_without_controls_or_secrets() -> None:
 def make_app(**settings: Any) -> Flask:
     app = Flask(__name__)
     numbers = iter(range(10))
-    randomness = SimpleNamespace(token=lambda: f"id-{next(numbers)}-" + "x" * 40)
-    app.extensions["idp"] = SimpleNamespace(stores=SimpleNamespace(randomness=randomness))
-    request_log(app, Settings(**settings))
+    request_log(app, RequestLog(Settings(**settings), lambda: f"id-{next(numbers)}-" + "x" * 40))
 
     @app.get("/callback")
     def callback() -> Response:

@@ -8,17 +8,25 @@ pages have none. Registration stays closed to scripts of other origins.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from flask import Blueprint, Response, request
 
 OPEN = {"Access-Control-Allow-Origin": "*"}
 _PATHS = frozenset({"token", "userinfo", "revoke", "jwks", "openid_configuration", "oauth_server"})
+_NONE: dict[str, str] = {}
 _PREFLIGHT = {
     **OPEN,
     "Access-Control-Allow-Methods": "GET, POST",
     "Access-Control-Allow-Headers": "authorization, content-type, dpop",
     "Access-Control-Max-Age": "7200",
 }
-_EXPOSED = "WWW-Authenticate, DPoP-Nonce"
+_ANSWERS = {**OPEN, "Access-Control-Expose-Headers": "WWW-Authenticate, DPoP-Nonce"}
+
+
+def headers_for(endpoint: str) -> Mapping[str, str]:
+    """What an answer of the endpoint of this name says to browser apps, errors too."""
+    return _ANSWERS if endpoint in _PATHS else _NONE
 
 
 def install(blueprint: Blueprint) -> None:
@@ -40,8 +48,5 @@ def mount_preflights(blueprint: Blueprint, paths: tuple[str, ...]) -> None:
 
 
 def _open(response: Response) -> Response:
-    name = (request.endpoint or "").rpartition(".")[2]
-    if name in _PATHS:
-        response.headers.update(OPEN)
-        response.headers["Access-Control-Expose-Headers"] = _EXPOSED
+    response.headers.update(headers_for((request.endpoint or "").rpartition(".")[2]))
     return response

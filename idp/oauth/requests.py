@@ -10,7 +10,8 @@ SQLite would not (security.md section 6, trap 3).
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -22,6 +23,38 @@ MAX_FIELDS = 200
 MAX_VALUE = 8192
 MAX_FRONT_CHANNEL = 12 * 1024
 REPEATABLE = frozenset({"resource", "audience"})
+FORM = "application/x-www-form-urlencoded"
+FAILED = "idp.failed"
+
+
+class OtherLane(Exception):
+    """The fast lane cannot answer this request, and nothing of it has been done yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """What an endpoint for programs reads of a request, whichever lane it came by (``fast_lane``).
+
+    ``media_type`` is lower case and without parameters; ``address`` is the client's.
+    """
+
+    method: str
+    media_type: str
+    query: bytes
+    body: bytes
+    authorization: str | None
+    address: str
+
+
+def received(address_of_request: Callable[[], str]) -> Received:
+    """The request of the ordinary lane. What the fast lane has tried in vain is raised here, not done twice."""
+    failed = request.environ.get(FAILED)
+    if failed is not None:
+        raise failed
+    return Received(
+        request.method, request.mimetype, request.query_string, request.get_data(),
+        request.headers.get("Authorization"), address_of_request(),
+    )  # fmt: skip
 
 
 class Parameters(Mapping[str, str]):
@@ -29,9 +62,8 @@ class Parameters(Mapping[str, str]):
 
     def __init__(self, pairs: Sequence[tuple[str, str]]) -> None:
         sent = [(name, value) for name, value in pairs if value != ""]
-        names = [name for name, _value in pairs]
         self._values = dict(reversed(sent))
-        self.repeated = sorted({name for name in names if names.count(name) > 1 and name not in REPEATABLE})
+        self.repeated = _repeated([name for name, _value in pairs])
         self.lists = {name: tuple(v for n, v in sent if n == name) for name in REPEATABLE}
 
     def __getitem__(self, name: str) -> str:
@@ -48,6 +80,12 @@ class Parameters(Mapping[str, str]):
         if name not in self._values:
             raise invalid_request(f"{name} is missing", section)
         return self._values[name]
+
+
+def _repeated(names: Sequence[str]) -> list[str]:
+    if len(set(names)) == len(names):
+        return []
+    return sorted({name for name in names if names.count(name) > 1 and name not in REPEATABLE})
 
 
 def invalid_request(description: str, section: str, status: int = 400) -> ProtocolError:
@@ -69,13 +107,13 @@ def parse(raw: bytes) -> Parameters:
     return Parameters(pairs)
 
 
-def form() -> Parameters:
+def form(asked: Received) -> Parameters:
     """The form of a POST to a protocol endpoint, with all the rules applied."""
-    if request.mimetype != "application/x-www-form-urlencoded":
-        raise invalid_request("send application/x-www-form-urlencoded", "RFC 6749 3.2", 415)
-    if request.query_string:
+    if asked.media_type != FORM:
+        raise invalid_request(f"send {FORM}", "RFC 6749 3.2", 415)
+    if asked.query:
         raise invalid_request("parameters belong in the body, not in the URI", "RFC 6749 2.3.1")
-    parameters = parse(request.get_data(cache=False))
+    parameters = parse(asked.body)
     refuse_repeats(parameters)
     return parameters
 
@@ -92,8 +130,8 @@ def query_or_form() -> Parameters:
     Repeats are left for the caller, who must first know whether it may redirect.
     """
     if request.method == "POST":
-        if request.mimetype != "application/x-www-form-urlencoded":
-            raise invalid_request("send application/x-www-form-urlencoded", "OpenID Connect Core 3.1.2.1", 415)
+        if request.mimetype != FORM:
+            raise invalid_request(f"send {FORM}", "OpenID Connect Core 3.1.2.1", 415)
         return parse(_short(request.get_data(cache=False)))
     return parse(_short(request.query_string))
 

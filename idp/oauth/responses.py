@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from urllib.parse import quote, urlencode
 
 from flask import Response, make_response, render_template
@@ -17,12 +18,36 @@ from flask import Response, make_response, render_template
 from ..errors import ConfigurationError, Conflict, IdpError, NotFound, ProtocolError, Throttled, Unavailable
 
 NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
+JSON_TYPE = "application/json"
+_JSON = json.JSONEncoder(separators=(",", ":"))
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A JSON answer, not yet one of a lane's. ``headers`` say how long it may be kept; the rest is the lane's."""
+
+    body: bytes
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=lambda: NO_STORE)
+
+
+def json_document(body: Mapping[str, object], status: int = 200) -> Answer:
+    """A JSON answer that no cache may keep (RFC 6749 section 5.1)."""
+    return Answer(_JSON.encode(body).encode(), status)
+
+
+def as_response(answer: Answer) -> Response:
+    """The answer in the ordinary lane."""
+    response = Response(answer.body, status=answer.status, mimetype=JSON_TYPE)
+    response.headers.update(answer.headers)
+    return response
 
 
 def json_answer(body: Mapping[str, object], status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    """A JSON answer that no cache may keep (RFC 6749 section 5.1)."""
-    response = Response(json.dumps(body, separators=(",", ":")), status=status, mimetype="application/json")
-    response.headers.update({**NO_STORE, **(headers or {})})
+    """``json_document`` of the ordinary lane, with more headers."""
+    response = as_response(json_document(body, status))
+    if headers:
+        response.headers.update(headers)
     return response
 
 

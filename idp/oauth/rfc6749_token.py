@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response
 
 from ..domain.client import Client
 from ..domain.ports import Clock
 from ..errors import ProtocolError
 from ..services.codes import Grant
-from .requests import form
-from .responses import json_answer
+from .requests import Received, form, received
+from .responses import Answer, as_response, json_document
 from .rfc9068_access_token import AccessTokens
 from .server import IdpServer, TokenAnswer, TokenRequest
 
@@ -48,6 +48,8 @@ class TokenAnswers:
 class TokenEndpoint:
     """POST /token."""
 
+    ways = (("POST", "/token", "token"),)
+
     def __init__(self, server: IdpServer, uri: str, address_of_request: Callable[[], str]) -> None:
         self._server = server
         self._uri = uri
@@ -55,18 +57,21 @@ class TokenEndpoint:
 
     def mount(self, blueprint: Blueprint) -> None:
         """Where it stands."""
-        blueprint.add_url_rule("/token", "token", self.post, methods=["POST"])
+        blueprint.add_url_rule("/token", "token", self.view, methods=["POST"])
 
-    def post(self) -> Response:
+    def view(self) -> Response:
+        """In the ordinary lane."""
+        return as_response(self.answer(received(self._address)))
+
+    def answer(self, asked: Received) -> Answer:
         """One token request."""
-        parameters = form()
+        parameters = form(asked)
         parameters.require("grant_type", "RFC 6749 4.1.3")
-        authorization = request.headers.get("Authorization")
-        token_request = TokenRequest(self._uri, parameters, authorization, self._address())
+        token_request = TokenRequest(self._uri, parameters, asked.authorization, asked.address)
         try:
             status, answer = self._server.answer(token_request)
         except ValueError as error:  # Authlib refuses to quote some characters in a description [5]
             raise ProtocolError(
                 "invalid_request", "a parameter cannot be read", section="RFC 6749 5.2", detail=str(error)
             ) from None
-        return json_answer(answer, status)
+        return json_document(answer, status)

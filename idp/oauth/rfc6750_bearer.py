@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Container, Sequence
-
-from flask import request
+from urllib.parse import parse_qs
 
 from ..errors import ProtocolError
-from .requests import invalid_request, parse, refuse_repeats
+from .requests import FORM, Received, invalid_request, parse, refuse_repeats
 
 _HEADER = re.compile(r"bearer +([A-Za-z0-9\-._~+/]+=*)", re.IGNORECASE)
 
 
-def bearer_token() -> str:
+def bearer_token(asked: Received) -> str:
     """The one token of this request. Raises ProtocolError with the challenge."""
-    return bearer_of(request.headers.get("Authorization"), request.args, _from_body())
+    query = parse_qs(asked.query.decode("latin-1"), keep_blank_values=True) if asked.query else ()
+    return bearer_of(asked.authorization, query, _from_body(asked))
 
 
 def bearer_of(authorization: str | None, query: Container[str], body: Sequence[str] = ()) -> str:
@@ -61,10 +61,10 @@ def _from_header(header: str | None) -> list[str]:
     return [match.group(1)]
 
 
-def _from_body() -> list[str]:
-    if request.method != "POST" or request.mimetype != "application/x-www-form-urlencoded":
+def _from_body(asked: Received) -> list[str]:
+    if asked.method != "POST" or asked.media_type != FORM:
         return []
-    parameters = parse(request.get_data(cache=False))
+    parameters = parse(asked.body)
     refuse_repeats(parameters)
     token = parameters.get("access_token")
     return [] if token is None else [token]

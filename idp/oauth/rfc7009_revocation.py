@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response
 
 from ..domain.client import Client
 from ..domain.ports import Work
 from ..errors import TokenRejected
 from ..services.refresh import Refreshing
 from ..services.tokens import Tokens
-from .requests import form
+from .requests import form, received
 from .responses import empty_answer
 from .rfc6749_client_authentication import ClientAuthentication
 from .rfc9068_access_token import AccessTokens, expires_at
@@ -47,10 +47,9 @@ class RevocationEndpoint:
 
     def post(self) -> Response:
         """One revocation request."""
-        parameters = form()
-        client = self._authentication.authenticate(
-            parameters, request.headers.get("Authorization"), self._address()
-        )  # fmt: skip
+        asked = received(self._address)
+        parameters = form(asked)
+        client = self._authentication.authenticate(parameters, asked.authorization, asked.address)
         text = parameters.require("token", "RFC 7009 2.1")
         with self._work():
             if not self._refresh_token(client, text):

@@ -10,12 +10,17 @@ from flask import Blueprint, Response, request
 
 from ..services.keys import Keys
 from .cors import OPEN
+from .requests import FAILED, Received
+from .responses import Answer, as_response
 
 PATH = "/.well-known/jwks.json"
+CONDITIONS = ("If-None-Match", "If-Modified-Since", "If-Match", "If-Unmodified-Since", "If-Range", "Range")
 
 
 class JwksEndpoint:
     """GET /.well-known/jwks.json."""
+
+    ways = (("GET", PATH, "jwks"),)
 
     def __init__(self, keys: Keys, max_age: int) -> None:
         self._keys = keys
@@ -27,15 +32,24 @@ class JwksEndpoint:
 
     def get(self) -> Response:
         """The key set, or 304."""
+        return conditional(self.answer())
+
+    def answer(self, _asked: Received | None = None) -> Answer:
+        """The key set."""
         published = self._keys.jwks()
-        return document(published.body, published.etag, self._max_age, "application/json")
+        return document(published.body, published.etag, self._max_age)
 
 
-def document(body: bytes, etag: str, max_age: int, mimetype: str) -> Response:
+def document(body: bytes, etag: str, max_age: int) -> Answer:
     """A public document with its entity tag."""
-    response = Response(body, mimetype=mimetype)
-    response.set_etag(etag)
-    response.headers["Cache-Control"] = f"public, max-age={max_age}"
-    response.headers.update(OPEN)
-    response.make_conditional(request)
+    return Answer(body, headers={"ETag": f'"{etag}"', "Cache-Control": f"public, max-age={max_age}", **OPEN})
+
+
+def conditional(answer: Answer) -> Response:
+    """The same, or 304, or a part of it, if that is what was asked for (RFC 9110 sections 13 and 14)."""
+    if failed := request.environ.get(FAILED):
+        raise failed
+    response = as_response(answer)
+    if any(name in request.headers for name in CONDITIONS):
+        response.make_conditional(request)
     return response

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from flask import request
+from flask import has_request_context, request
 
 from .. import jose
 from ..again import claims_of
@@ -29,6 +29,7 @@ from ..domain.client import Client
 from ..domain.ports import AssertionIds, Clock
 from ..errors import TokenRejected
 from ..outgoing import FetchRefused, Outgoing
+from .requests import OtherLane
 
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 LEEWAY_SECONDS, MAX_LIFE_SECONDS = 10, 3600
@@ -103,7 +104,12 @@ class ClientAssertions:
         self._clock = clock
 
     def check(self, client: Client, assertion: str) -> None:
-        """Raises TokenRejected unless this client signed this for us, now, for the first time."""
+        """Raises TokenRejected unless this client signed this for us, now, for the first time.
+
+        In the fast lane it raises OtherLane: what a request has claimed is kept in Flask's (``again``).
+        """
+        if not has_request_context():
+            raise OtherLane
         claims = jose.verify(
             assertion, lambda kid, alg: self._key(client, kid, alg), typ=(None, "JWT", "client-authentication+jwt"),
             issuer=client.client_id, audience=self._issuer, leeway=LEEWAY_SECONDS,

@@ -19,7 +19,7 @@ from ..errors import NotFound, Throttled
 from ..services.clients import Clients, NewClient, document
 from ..services.sessions import secret_hash
 from ..settings import Settings
-from .requests import json_object
+from .requests import json_object, received
 from .responses import json_answer
 from .rfc6750_bearer import bearer_token, invalid_token
 
@@ -65,7 +65,7 @@ class RegistrationEndpoint:
             raise NotFound("registration is closed")
         token = self._settings.client_registration_token
         if mode == "token" and token is not None:
-            given, wanted = secret_hash(bearer_token()), secret_hash(token.get_secret_value())
+            given, wanted = secret_hash(bearer_token(received(self._address))), secret_hash(token.get_secret_value())
             if not hmac.compare_digest(given, wanted):
                 raise invalid_token()
 

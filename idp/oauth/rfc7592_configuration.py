@@ -19,7 +19,7 @@ from ..errors import ProtocolError, Throttled
 from ..services.clients import Clients, NewClient
 from ..services.sessions import secret_hash
 from ..settings import Settings
-from .requests import json_object
+from .requests import json_object, received
 from .responses import empty_answer, json_answer
 from .rfc6750_bearer import bearer_token, invalid_token
 from .rfc7591_registration import INVALID, information
@@ -87,7 +87,7 @@ class ConfigurationEndpoint:
         return empty_answer(204)
 
     def _own(self, client_id: str) -> tuple[Client, str]:
-        token = bearer_token()
+        token = bearer_token(received(self._address))
         client = self._clients.own(client_id, token)
         if client is None:
             raise invalid_token()

@@ -10,14 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response
 
 from ..domain.client import Client
 from ..errors import TokenRejected
 from ..services.refresh import Refreshing
 from ..services.tokens import Tokens
-from .requests import form
-from .responses import json_answer
+from .requests import Received, form, received
+from .responses import Answer, as_response, json_document
 from .rfc6749_client_authentication import ClientAuthentication, invalid_client
 from .rfc9068_access_token import AccessToken, AccessTokens
 
@@ -71,6 +71,8 @@ class Introspection:
 class IntrospectionEndpoint:
     """POST /introspect."""
 
+    ways = (("POST", "/introspect", "introspect"),)
+
     def __init__(
         self, authentication: ClientAuthentication, introspection: Introspection, address_of_request: Callable[[], str]
     ) -> None:
@@ -80,14 +82,16 @@ class IntrospectionEndpoint:
 
     def mount(self, blueprint: Blueprint) -> None:
         """Where it stands."""
-        blueprint.add_url_rule("/introspect", "introspect", self.post, methods=["POST"])
+        blueprint.add_url_rule("/introspect", "introspect", self.view, methods=["POST"])
 
-    def post(self) -> Response:
+    def view(self) -> Response:
+        """In the ordinary lane."""
+        return as_response(self.answer(received(self._address)))
+
+    def answer(self, asked: Received) -> Answer:
         """One introspection request."""
-        parameters = form()
-        caller = self._authentication.authenticate(
-            parameters, request.headers.get("Authorization"), self._address()
-        )  # fmt: skip
+        parameters = form(asked)
+        caller = self._authentication.authenticate(parameters, asked.authorization, asked.address)
         if caller.public:
             raise invalid_client(challenge=False)  # section 4: the endpoint must not become an oracle
-        return json_answer(self._introspection.introspect(caller, parameters.require("token", "RFC 7662 2.1")))
+        return json_document(self._introspection.introspect(caller, parameters.require("token", "RFC 7662 2.1")))

@@ -7,12 +7,15 @@ asked for with ``claims``.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from flask import Blueprint, Response
 
 from ..domain.claims import claims_of, names_of_scope
 from ..domain.scope import OPENID
 from ..errors import TokenRejected
-from ..oauth.responses import json_answer
+from ..oauth.requests import Received, received
+from ..oauth.responses import Answer, as_response, json_document
 from ..oauth.rfc6750_bearer import bearer_token, insufficient_scope, invalid_token
 from ..oauth.rfc9068_access_token import AccessToken, AccessTokens
 from ..services.tokens import Tokens
@@ -21,25 +24,34 @@ from ..services.tokens import Tokens
 class UserinfoEndpoint:
     """GET and POST /userinfo."""
 
-    def __init__(self, issuer: str, access_tokens: AccessTokens, tokens: Tokens) -> None:
+    ways = (("GET", "/userinfo", "userinfo"), ("POST", "/userinfo", "userinfo"))
+
+    def __init__(
+        self, issuer: str, access_tokens: AccessTokens, tokens: Tokens, address_of_request: Callable[[], str]
+    ) -> None:
         self._issuer = issuer
         self._access_tokens = access_tokens
         self._tokens = tokens
+        self._address = address_of_request
 
     def mount(self, blueprint: Blueprint) -> None:
         """Where it stands."""
-        blueprint.add_url_rule("/userinfo", "userinfo", self.answer, methods=["GET", "POST"])
+        blueprint.add_url_rule("/userinfo", "userinfo", self.view, methods=["GET", "POST"])
 
-    def answer(self) -> Response:
+    def view(self) -> Response:
+        """In the ordinary lane."""
+        return as_response(self.answer(received(self._address)))
+
+    def answer(self, asked: Received) -> Answer:
         """One request."""
-        token = self._read(bearer_token())
+        token = self._read(bearer_token(asked))
         if OPENID not in token.scope:
             raise insufficient_scope(OPENID)
         user = self._tokens.holder(token.sid) if token.sid is not None else None
         if user is None or str(user.id) != token.sub:
             raise invalid_token()
-        asked = [str(name) for name in token.claims.get("userinfo_claims", [])]
-        return json_answer({**claims_of(user, [*names_of_scope(token.scope), *asked]), "sub": token.sub})
+        wanted = [str(name) for name in token.claims.get("userinfo_claims", [])]
+        return json_document({**claims_of(user, [*names_of_scope(token.scope), *wanted]), "sub": token.sub})
 
     def _read(self, text: str) -> AccessToken:
         try:

@@ -16,7 +16,9 @@ from flask import Blueprint, Flask, Response
 from ..domain.claims import KNOWN
 from ..domain.session import ACR_SUPPORTED
 from ..errors import Unavailable
-from ..oauth.rfc7517_jwks import document
+from ..oauth.requests import Received
+from ..oauth.responses import Answer
+from ..oauth.rfc7517_jwks import conditional, document
 from ..oauth.rfc8414_metadata import metadata
 from ..services.clients import Resources
 from ..settings import Settings
@@ -42,11 +44,12 @@ class DiscoveryEndpoint:
         self._made: _Made | None = None
 
     paths = ("/.well-known/openid-configuration", "/.well-known/oauth-authorization-server")
+    ways = (("GET", paths[0], "openid_configuration"), ("GET", paths[1], "oauth_server"))
 
     def mount(self, blueprint: Blueprint) -> None:
         """Where it stands, under the issuer."""
-        for name, path in zip(("openid_configuration", "oauth_server"), self.paths, strict=True):
-            blueprint.add_url_rule(path, name, self.get, methods=["GET"], provide_automatic_options=False)
+        for method, path, name in self.ways:
+            blueprint.add_url_rule(path, name, self.get, methods=[method], provide_automatic_options=False)
 
     def mount_before_path(self, app: Flask) -> None:
         """RFC 8414 section 3.1: for an issuer with a path, the well-known segment stands before it."""
@@ -55,8 +58,12 @@ class DiscoveryEndpoint:
 
     def get(self) -> Response:
         """The document, or 304."""
+        return conditional(self.answer())
+
+    def answer(self, _asked: Received | None = None) -> Answer:
+        """The document."""
         made = self._current()
-        return document(made.body, made.etag, MAX_AGE_SECONDS, "application/json")
+        return document(made.body, made.etag, MAX_AGE_SECONDS)
 
     def _current(self) -> _Made:
         made = self._made

@@ -11,6 +11,7 @@ token decides in any case (security.md section 6, trap 15).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from flask import Flask, Request, Response
@@ -41,17 +42,24 @@ _STRICT_TRANSPORT = "max-age=63072000; includeSubDomains"
 def add_security_headers(app: Flask, settings: Settings) -> None:
     """Put the headers on every answer of the application, its errors included."""
 
+    headers = always(settings)
+
     def protect(response: Response) -> Response:
-        for name, value in _ALWAYS.items():
-            response.headers.setdefault(name, value)
+        said = {name.lower() for name, _value in response.headers}
+        for name, value in headers.items():
+            if name.lower() not in said:
+                response.headers.add(name, value)
         if response.mimetype == "text/html":
             response.headers.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
             response.vary.add("Cookie")
-        if settings.secure:
-            response.headers.setdefault("Strict-Transport-Security", _STRICT_TRANSPORT)
         return response
 
     app.after_request(protect)
+
+
+def always(settings: Settings) -> Mapping[str, str]:
+    """What every answer says unless it says otherwise itself."""
+    return {**_ALWAYS, "Strict-Transport-Security": _STRICT_TRANSPORT} if settings.secure else _ALWAYS
 
 
 def origin_of(url: str) -> str:

@@ -17,7 +17,7 @@ TOP = {
 }  # fmt: skip
 ROOMS = {
     "__init__", "__main__", "admin", "again", "app", "bodies", "browser", "cli", "client_address", "courier",
-    "demo", "domain", "errors", "housekeeper", "jose", "logs", "mail_server", "metrics", "oauth", "oidc",
+    "demo", "domain", "errors", "fast_lane", "housekeeper", "jose", "logs", "mail_server", "metrics", "oauth", "oidc",
     "outgoing", "paths", "resource_server", "services", "settings", "signing_out", "storage", "web", "wsgi",
 }  # fmt: skip
 DRAWERS = {"utils", "util", "helpers", "helper", "common", "manager", "managers", "base", "misc"}

@@ -1,0 +1,128 @@
+"""A lane in front of Flask for the few requests that programs send most, when there is nothing unusual in them.
+
+What an endpoint decides is its own ``answer``, the same in both lanes; headers come from where the ordinary
+lane has them from (``web.security.always``, ``oauth.cors.headers_for``), the log line and the request id
+from the same ``RequestLog``. So this module says only which requests may come here, and writes answers.
+
+Only successes are answered here. What an endpoint raises is handed to the ordinary lane, which raises it
+again where the endpoint would have (``oauth.requests.received``): one place turns errors into answers, and
+nothing is done twice. What lost its transaction left nothing behind and begins anew there (``again``).
+Whatever is unusual (another ``Host``, a query, conditions, another media type or method, a client that
+authenticates by assertion) takes the ordinary lane from the start.
+
+Why: routing, Flask's contexts and its response objects cost more than an introspection itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from time import perf_counter
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+from .errors import LostTransaction
+from .logs import RequestLog
+from .oauth.cors import headers_for
+from .oauth.requests import FAILED, FORM, OtherLane, Received
+from .oauth.responses import JSON_TYPE, Answer
+from .oauth.rfc7517_jwks import CONDITIONS
+from .settings import Settings
+from .web.security import always
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+_UNUSUAL = tuple(f"HTTP_{name.upper().replace('-', '_')}" for name in CONDITIONS)
+_STATUS = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
+
+
+@runtime_checkable
+class Answering(Protocol):
+    """An endpoint that may stand here. ``ways`` are method, path under the issuer and its name in Flask."""
+
+    ways: Sequence[tuple[str, str, str]]
+
+    def answer(self, asked: Received) -> Answer: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    method: str
+    endpoint: Answering
+    cors: Mapping[str, str]
+
+
+class FastLane:
+    """WSGI middleware. Within ``Bodies``: what is read here is in memory."""
+
+    def __init__(
+        self, ordinary: WSGIApplication, settings: Settings, log: RequestLog, endpoints: Iterable[object]
+    ) -> None:  # fmt: skip
+        self.ordinary = ordinary
+        self._host = settings.host.lower()
+        self._log = log
+        self._ways = {
+            (method, settings.path_prefix + path): _Way(method, endpoint, headers_for(name))
+            for endpoint in endpoints
+            if isinstance(endpoint, Answering)
+            for method, path, name in endpoint.ways
+        }
+        self._always = tuple(always(settings).items())
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer, or let the ordinary lane answer."""
+        way = self._ways.get((environ["REQUEST_METHOD"], environ.get("PATH_INFO", "")))
+        if way is None or self._unusual(environ):
+            return self.ordinary(environ, start_response)
+        began, peer = perf_counter(), environ.get("REMOTE_ADDR")
+        request_id = self._log.begin(peer, environ.get("HTTP_X_REQUEST_ID"))
+        address = self._log.address(peer, environ.get("HTTP_X_FORWARDED_FOR"))
+        try:
+            answer = way.endpoint.answer(_received(way.method, environ, address))
+        except (LostTransaction, OtherLane):
+            return self._other(environ, start_response)
+        except Exception as error:  # noqa: BLE001 - the ordinary lane raises it again
+            environ[FAILED] = error
+            return self._other(environ, start_response)
+        start_response(_STATUS[answer.status], self._headers(way, answer, request_id))
+        self._log.line(
+            request_id, method=way.method, path=environ["PATH_INFO"], status=answer.status, began=began,
+            address=address,
+        )  # fmt: skip
+        return [answer.body]
+
+    def _other(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """The other lane, from the beginning."""
+        if environ["REQUEST_METHOD"] == "POST":
+            environ["wsgi.input"].seek(0)  # ``Bodies`` has put it in memory
+        return self.ordinary(environ, start_response)
+
+    def _unusual(self, environ: WSGIEnvironment) -> bool:
+        return bool(
+            environ.get("HTTP_HOST", "").lower() != self._host
+            or environ.get("QUERY_STRING")
+            or environ.get("SCRIPT_NAME")
+            or (environ["REQUEST_METHOD"] == "POST" and not _posted(environ))
+            or any(name in environ for name in _UNUSUAL)
+        )
+
+    def _headers(self, way: _Way, answer: Answer, request_id: str) -> list[tuple[str, str]]:
+        """In the order of the ordinary lane."""
+        said = {"Content-Type": JSON_TYPE, "Content-Length": str(len(answer.body)), **answer.headers, **way.cors}
+        for name, value in self._always:
+            said.setdefault(name, value)
+        said["X-Request-ID"] = request_id
+        return list(said.items())
+
+
+def _posted(environ: WSGIEnvironment) -> bool:
+    """Is there a form?"""
+    return environ.get("CONTENT_TYPE") == FORM and environ.get("CONTENT_LENGTH", "") not in ("", "0")
+
+
+def _received(method: str, environ: WSGIEnvironment, address: str) -> Received:
+    authorization = environ.get("HTTP_AUTHORIZATION")
+    if method != "POST":
+        return Received(method, "", b"", b"", authorization, address)
+    return Received(method, FORM, b"", environ["wsgi.input"].read(), authorization, address)
