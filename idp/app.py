@@ -137,7 +137,7 @@ def _database(settings: Settings) -> dict[str, object]:
     return {
         "SQLALCHEMY_DATABASE_URI": url,
         "SQLALCHEMY_ENGINE_OPTIONS": {
-            "hide_parameters": True, **engine_options(url, settings.database_pool_size)
+            "hide_parameters": True, **engine_options(url, settings.database_pool_size, pooled=settings.pooled)
         },
     }  # fmt: skip
 

@@ -45,6 +45,9 @@ class Settings(BaseSettings):
     data_dir: Path = Field(Path("data"), description="Where the embedded database and development key live")
     database_url: str = Field("", description="SQLAlchemy URL; empty means SQLite in the data directory")
     database_pool_size: int = Field(8, ge=1, le=200, description="Connections each worker process keeps at most")
+    database_pooler: Literal["none", "transaction"] = Field(
+        "none", description="What stands before PostgreSQL; 'transaction' for PgBouncer in transaction mode"
+    )
     redis_url: SecretStr | None = Field(
         None, description="Redis for the hot copy of sessions: one server, Sentinel, Cluster"
     )
@@ -105,6 +108,11 @@ class Settings(BaseSettings):
     def path_prefix(self) -> str:
         """The path of the issuer, '' for a root issuer; every endpoint stands beneath it."""
         return urlsplit(self.issuer).path
+
+    @property
+    def pooled(self) -> bool:
+        """Does a pooler hand out connections to the database transaction by transaction?"""
+        return self.database_pooler == "transaction"
 
     @property
     def sql_url(self) -> str:

@@ -57,8 +57,8 @@ class PostgresServer:
 
     def __enter__(self) -> Self:
         self.folder = Path(tempfile.mkdtemp(prefix="idp-postgres-"))
-        if self._user is not None:
-            shutil.chown(self.folder, self._user)
+        if unprivileged_user() is not None:
+            shutil.chown(self.folder, unprivileged_user())
         self._run("initdb", "-D", str(self.data), "-U", "idp", "--auth=trust", "--no-sync", "-E", "UTF8", "--locale=C")
         self.start()
         return self
@@ -74,21 +74,14 @@ class PostgresServer:
         """The cluster's directory."""
         return self.folder / "data"
 
-    @property
-    def _user(self) -> str | None:
-        if os.getuid() != 0:
-            return None
-        known = {entry.pw_name for entry in pwd.getpwall()}
-        return next(name for name in _UNPRIVILEGED if name in known)
-
     def start(self) -> None:
         """Start (again, on the same port) and wait until it answers."""
-        self.port = self.port or _free_port()
+        self.port = self.port or free_port()
         options = [part for name, value in self._settings.items() for part in ("-c", f"{name}={value}")]
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
                 [_must("postgres"), "-D", str(self.data), "-p", str(self.port), "-h", "127.0.0.1", "-k", "", *options],
-                stdout=log, stderr=log, user=self._user, cwd=self.folder,
+                stdout=log, stderr=log, user=unprivileged_user(), cwd=self.folder,
             )  # fmt: skip
         self._wait()
 
@@ -138,7 +131,12 @@ class PostgresServer:
 
     def _run(self, name: str, *arguments: str) -> None:
         done = subprocess.run(
-            [_must(name), *arguments], user=self._user, cwd=self.folder, capture_output=True, text=True, check=False
+            [_must(name), *arguments],
+            user=unprivileged_user(),
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            check=False,
         )
         if done.returncode:
             raise RuntimeError(f"{name} failed: {done.stderr}")
@@ -163,7 +161,16 @@ def _must(name: str) -> str:
     return found
 
 
-def _free_port() -> int:
+def unprivileged_user() -> str | None:
+    """Whom servers run as that refuse to be root; None if we are not root ourselves."""
+    if os.getuid() != 0:
+        return None
+    known = {entry.pw_name for entry in pwd.getpwall()}
+    return next(name for name in _UNPRIVILEGED if name in known)
+
+
+def free_port() -> int:
+    """A port of loopback that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

@@ -151,9 +151,10 @@ def operating(provider: RunningProvider) -> Iterator[Operator]:
     settings = Settings(
         issuer=provider.issuer, data_dir=provider.folder / "data", database_url=provider.database_url,
         master_key=provider.settings["IDP_MASTER_KEY"],
+        database_pooler=provider.settings.get("IDP_DATABASE_POOLER", "none"),
     )  # fmt: skip
     settings.data_dir.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(settings.sql_url, **engine_options(settings.sql_url, 4))
+    engine = create_engine(settings.sql_url, **engine_options(settings.sql_url, 4, pooled=settings.pooled))
     try:
         upgrade(engine, MIGRATIONS)
         master_keys = settings.master_keys()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,33 +14,15 @@ from ..domain.outbox import Backlog
 from ..errors import ConfigurationError, IdpError, Unavailable
 from ..settings import Settings
 from . import database
+from .findings import FAIL, GOOD, WARN, Check
 from .runtime import Runtime, application
+from .server_checks import server_checks
 
 if TYPE_CHECKING:
     from ..domain.ports import Vault
 
-GOOD, WARN, FAIL = "ok", "warn", "fail"
 CLOCK_TOLERANCE = timedelta(seconds=1)
 OVERDUE = timedelta(minutes=10)
-
-
-@dataclass(frozen=True)
-class Check:
-    """One finding: ok, warn or fail, with what to do about it."""
-
-    name: str
-    level: str
-    text: str
-    todo: str = ""
-
-    def row(self) -> dict[str, str]:
-        """For JSON."""
-        return asdict(self)
-
-    def line(self) -> str:
-        """For people."""
-        advice = f"\n      {'':12}-> {self.todo}" if self.todo else ""
-        return f"{self.level:4}  {self.name:12}{self.text}{advice}"
 
 
 # ── files ─────────────────────────────────────────────────────────────────────────────────────────
@@ -118,6 +99,7 @@ def database_checks(settings: Settings) -> Iterator[Check]:
         return
     yield Check("database", GOOD, f"{database.kind(settings)} answers")
     yield _clock(settings)
+    yield from server_checks(settings)
     yield _migrations(settings, pending)
     if not pending:
         yield from _content_checks(settings)

@@ -5,7 +5,7 @@ An engine of its own for one command at a time, disposed of before anything else
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,7 +14,7 @@ import structlog
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from flask import Flask
-from sqlalchemy import Engine, create_engine, func, make_url, select
+from sqlalchemy import Engine, create_engine, func, make_url, select, text
 
 from ..errors import ConfigurationError
 from ..paths import MIGRATIONS
@@ -60,7 +60,8 @@ def absent(settings: Settings) -> bool:
 
 @contextmanager
 def _engine(settings: Settings) -> Iterator[Engine]:
-    engine = create_engine(settings.sql_url, hide_parameters=True, **engine_options(settings.sql_url, 1))
+    options = engine_options(settings.sql_url, 1, pooled=settings.pooled)
+    engine = create_engine(settings.sql_url, hide_parameters=True, **options)
     try:
         yield engine
     finally:
@@ -118,6 +119,21 @@ def prepare(settings: Settings) -> None:
     if waiting:
         upgrade(settings)
         log.info("database upgraded", applied=waiting)
+
+
+# ── a server's own settings ───────────────────────────────────────────────────────────────────────
+
+
+def server_settings(settings: Settings, names: Sequence[str]) -> dict[str, int]:
+    """Numbers from ``pg_settings`` as our connections get them, in the server's units; not those it does not know."""
+    query = text("SELECT name, setting::bigint FROM pg_settings WHERE name = ANY(:names)")
+    with _engine(settings) as engine, translated(), engine.connect() as connection:
+        return {name: value for name, value in connection.execute(query, {"names": list(names)})}  # noqa: C416 - rows
+
+
+def user(settings: Settings) -> str:
+    """Whom we are to the server."""
+    return make_url(settings.sql_url).username or ""
 
 
 # ── clock and end ─────────────────────────────────────────────────────────────────────────────────

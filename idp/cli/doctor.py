@@ -16,7 +16,8 @@ from .. import logs
 from ..errors import ConfigurationError
 from ..settings import Settings, load
 from .arguments import leaf
-from .checks import FAIL, Check, database_checks, file_checks, mail_check
+from .checks import database_checks, file_checks, mail_check
+from .findings import FAIL, Check
 from .output import OK, REFUSED, Answer, table
 
 if TYPE_CHECKING:

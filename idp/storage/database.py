@@ -45,8 +45,11 @@ _LOST_STATES = {"40001", "40P01"}  # serialization failure, deadlock: nothing ha
 _ATTEMPTS = 3
 
 
-def engine_options(url: str, pool_size: int = 8) -> dict[str, Any]:
-    """``SQLALCHEMY_ENGINE_OPTIONS`` for this URL. A request waits 1 s for a connection, then 503 (F-24)."""
+def engine_options(url: str, pool_size: int = 8, *, pooled: bool = False) -> dict[str, Any]:
+    """``SQLALCHEMY_ENGINE_OPTIONS`` for this URL. A request waits 1 s for a connection, then 503 (F-24).
+
+    ``pooled``: see ``postgres.connector``.
+    """
     options: dict[str, Any] = {"isolation_level": "AUTOCOMMIT", "pool_size": pool_size, "max_overflow": 0,
                                "json_deserializer": loads}  # fmt: skip
     if make_url(url).get_backend_name() == "sqlite":
@@ -55,7 +58,7 @@ def engine_options(url: str, pool_size: int = 8) -> dict[str, Any]:
             "connect_args": {"timeout": _SQLITE_PATIENCE_SECONDS, "check_same_thread": False},
             "pool_events": [(_prepare_sqlite, "connect")],
         }
-    connect = connector(url)
+    connect = connector(url, pooled=pooled)
     return options | {"pool_timeout": 1, "creator": connect, "pool_events": [(connect.check_out, "checkout")]}
 
 

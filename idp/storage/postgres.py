@@ -40,9 +40,8 @@ CONNECT_SECONDS = 1.0
 PAUSE_SECONDS = 0.5
 _LATE_SECONDS = 5.0  # a connection that came late and that nobody has asked for since is of no use
 _TICK = 0.1  # psycopg looks for signals so often
-_SERVER_LIMITS = (
-    "-c statement_timeout=2000 -c lock_timeout=1000 -c idle_in_transaction_session_timeout=5000 -c timezone=UTC"
-)
+SERVER_LIMITS = {"statement_timeout": 2000, "lock_timeout": 1000, "idle_in_transaction_session_timeout": 5000}
+"""In milliseconds, the server's own."""
 _NETWORK = {"connect_timeout": 2, "tcp_user_timeout": 3000}
 
 
@@ -52,7 +51,7 @@ class TimedConnection(psycopg.Connection[tuple[Any, ...]]):
     patience: float | None = STATEMENT_SECONDS
     used = False
     born = 0.0
-    overdue: Callable[[], None]
+    overdue: Callable[[], None] = staticmethod(lambda: None)
 
     def wait(self, gen: PQGen[T], interval: float = _TICK, timeout: float | None = None) -> T:
         """psycopg's one place to wait for an answer. Raises OperationalError, closed, when it is overdue."""
@@ -173,13 +172,28 @@ class Connector:
         self._condemned_before = monotonic()
 
 
-def connector(url: str) -> Connector:
-    """For a PostgreSQL URL, which may name several hosts (``?host=a&host=b&target_session_attrs=read-write``)."""
+def connector(url: str, *, pooled: bool = False) -> Connector:
+    """For a PostgreSQL URL, which may name several hosts (``?host=a&host=b&target_session_attrs=read-write``).
+
+    ``pooled``: a pooler stands between, which gives each transaction whichever of its connections is free
+    (PgBouncer in transaction mode). It refuses the server's limits at start, so the role must have them
+    (``idp doctor`` looks), and statements prepared on one connection are unknown on the next. The time zone
+    is one of the few things that it does carry from connection to connection.
+    """
     parsed = make_url(url)
     kind: Any = parsed.get_dialect()
     _, arguments = kind(dbapi=kind.import_dbapi()).create_connect_args(parsed)
-    options = {**_NETWORK, "options": _SERVER_LIMITS, **arguments}
+    if pooled:
+        options = {**_NETWORK, "autocommit": True, "prepare_threshold": None, **arguments}
+        return Connector(lambda: _in_utc(TimedConnection.connect(**options)))
+    limits = " ".join(f"-c {name}={value}" for name, value in {**SERVER_LIMITS, "timezone": "UTC"}.items())
+    options = {**_NETWORK, "options": limits, **arguments}
     return Connector(lambda: TimedConnection.connect(**options))
+
+
+def _in_utc(connection: TimedConnection) -> TimedConnection:
+    connection.execute("SET timezone = 'UTC'")
+    return connection
 
 
 def set_patience(connection: object, seconds: float | None) -> None:
