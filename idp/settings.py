@@ -58,6 +58,9 @@ class Settings(BaseSettings):
     streams_url: str = Field(
         "", description="Address of 'idp serve --streams', ending in /revocations; empty: a proxy sends it there"
     )
+    streams_limit: int = Field(
+        2000, ge=2, le=100_000, description="Streams held by one process of 'idp serve --streams'"
+    )
     trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="Addresses or networks of proxies whose X-Forwarded-For is believed"
     )

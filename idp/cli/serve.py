@@ -1,4 +1,4 @@
-"""``idp serve``: Granian's WSGI server over ``idp.wsgi:app``.
+"""``idp serve``: Granian's WSGI server over ``idp.wsgi:app``; with ``--streams`` its ASGI server over ``idp.asgi:app``.
 
 Why workers are spawned, not forked: a fork copies open connections, locks held by other threads and
 the state of native libraries; a spawned worker imports ``idp.wsgi`` and opens its own. The parent
@@ -24,6 +24,7 @@ from .output import Answer
 from .runtime import application, configured
 
 if TYPE_CHECKING:
+    from granian.constants import Interfaces
     from granian.server.common import AbstractServer
 
     from .arguments import Commands
@@ -41,8 +42,9 @@ def register(commands: Commands, common: argparse.ArgumentParser) -> None:
     parser = leaf(commands, common, "serve", _run, "run the provider")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (127.0.0.1)")
     parser.add_argument("--port", type=port, default=8000, help="port to listen on (8000)")
-    parser.add_argument("--workers", type=count, default=cores(), help="processes (as many as cores)")
+    parser.add_argument("--workers", type=count, help="processes (as many as cores; one with --streams)")
     parser.add_argument("--threads", type=count, default=4, help="threads of each process (4)")
+    parser.add_argument("--streams", action="store_true", help="serve streams of the revocation log, nothing else")
 
 
 def cores() -> int:
@@ -57,7 +59,11 @@ def _run(arguments: argparse.Namespace) -> Answer:
     with application(settings) as extension:
         extension.services.keys.signer()  # a wrong master key is refused here, not at the first sign-in
     multiprocessing.set_start_method("spawn", force=True)
-    server(arguments.host, arguments.port, arguments.workers, arguments.threads).serve()
+    address = (arguments.host, arguments.port)
+    if arguments.streams:
+        streams(*address, arguments.workers or 1, settings.streams_limit).serve()
+    else:
+        server(*address, arguments.workers or cores(), arguments.threads).serve()
     return Answer({"stopped": True}, "")
 
 
@@ -73,25 +79,41 @@ def _check_address(host: str, port: int) -> None:
 
 
 def server(host: str, port: int, workers: int, threads: int) -> AbstractServer[Any]:
-    """The server, not yet started. It stops on SIGTERM and SIGINT, within ``STOP_SECONDS``."""
+    """The provider, not yet started. It stops on SIGTERM and SIGINT, within ``STOP_SECONDS``."""
+    from granian.constants import Interfaces
+
+    return _granian(
+        "idp.wsgi:app", Interfaces.WSGI, host, port, workers, blocking_threads=threads, backpressure=BACKPRESSURE
+    )
+
+
+def streams(host: str, port: int, workers: int, limit: int) -> AbstractServer[Any]:
+    """The streams of the revocation log; ``limit`` is that of each process, who comes beyond hears 503."""
+    from granian.constants import Interfaces
+
+    return _granian("idp.asgi:app", Interfaces.ASGI, host, port, workers, backpressure=limit + BACKPRESSURE)
+
+
+def _granian(
+    target: str, interface: Interfaces, host: str, port: int, workers: int, **options: Any
+) -> AbstractServer[Any]:  # fmt: skip
     from granian import Granian
-    from granian.constants import HTTPModes, Interfaces
+    from granian.constants import HTTPModes
     from granian.http import HTTP1Settings
 
     return Granian(
-        "idp.wsgi:app",
+        target,
         address=host,
         port=port,
-        interface=Interfaces.WSGI,
+        interface=interface,
         http=HTTPModes.http1,
         http1_settings=HTTP1Settings(max_buffer_size=MAX_HEADERS),
         websockets=False,
         workers=workers,
-        blocking_threads=threads,
         backlog=BACKLOG,
-        backpressure=BACKPRESSURE,
         respawn_failed_workers=True,
         workers_kill_timeout=STOP_SECONDS,
         log_access=False,
         log_dictconfig={"handlers": {}, "formatters": {}, "loggers": {"_granian": _QUIET, "granian.access": _QUIET}},
+        **options,
     )
