@@ -54,6 +54,7 @@ class RunningProvider:
     workers: int = 2
     settings: dict[str, str] = field(default_factory=dict)
     port: int = 0
+    program: str = "idp"
     process: subprocess.Popen[bytes] | None = None
 
     def __post_init__(self) -> None:
@@ -85,7 +86,7 @@ class RunningProvider:
     def start(self) -> None:
         """Start and wait until it is ready."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        command = [sys.executable, "-m", "idp", "serve", "--port", str(self.port), "--workers", str(self.workers)]
+        command = [sys.executable, "-m", self.program, "serve", "--port", str(self.port), "--workers", str(self.workers)]
         with self.log.open("ab") as out:
             self.process = subprocess.Popen(
                 command, cwd=self.folder, env=self.environment, stdin=subprocess.DEVNULL, stdout=out, stderr=out,

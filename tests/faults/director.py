@@ -45,10 +45,13 @@ class Verdict:
     def __str__(self) -> str:
         found = checker.figures(self.operations)
         endings = sum(found["endings"].values())
-        lines = [
+        summary = (
             f"{self.name}: {len(self.operations)} operations, {endings} endings acknowledged, "
             f"{sum(self.injections.values())} injections in {self.seconds:.0f} s (seed {self.seed}); "
-            f"slowest recovery {self.slowest_recovery:.1f} s; violations: {len(self.violations)}",
+            f"slowest recovery {self.slowest_recovery:.1f} s; violations: {len(self.violations)}"
+        )
+        lines = [
+            summary,
             *(f"    {name:12} " + ", ".join(f"{k}: {v}" for k, v in sorted(c.items())) for name, c in found.items()),
             "    injections   " + ", ".join(f"{name}: {count}" for name, count in sorted(self.injections.items())),
             *self.troubles,
@@ -79,6 +82,7 @@ class Director:
         for number in range(processes):
             self._start(number, apps)
         try:
+            self._await_clients()
             yield
         finally:
             self._stop()
@@ -129,6 +133,14 @@ class Director:
             self.processes.append(
                 subprocess.Popen([sys.executable, "-m", "tests.faults.load", str(path)], stdout=log, stderr=log)
             )
+
+    def _await_clients(self) -> None:
+        """Until each process has seen something."""
+        until = time.monotonic() + 120
+        while len(self.files) < len(self.processes) or not all(path.stat().st_size for path in self.files):
+            if time.monotonic() > until or any(process.poll() is not None for process in self.processes):
+                raise RuntimeError(f"the load does not start: see the logs in {self.stage.folder}")
+            time.sleep(0.1)
 
     def _stop(self) -> None:
         for process in self.processes:

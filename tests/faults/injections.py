@@ -55,8 +55,7 @@ def kill_every_server(stage: Stage, chance: random.Random) -> None:
     for worker in stage.workers:
         worker.provider.crash()
     _pause(chance, 0, 1)
-    for worker in stage.workers:
-        worker.provider.start()
+    stage.start(stage.workers)
 
 
 def restart_server(stage: Stage, chance: random.Random) -> None:
@@ -190,6 +189,4 @@ SQLITE = (
 
 def fitting(stage: Stage) -> list[Injection]:
     """Those that this stage can have."""
-    clock = [] if stage.shiftable else [shift_clock]
-    storage = SQLITE if stage.kind == "sqlite" else POSTGRES
-    return [injection for injection in (*WORKERS, *storage) if injection.act not in clock]
+    return [*WORKERS, *(SQLITE if stage.kind == "sqlite" else POSTGRES)]
