@@ -1,6 +1,8 @@
-"""``make faults``: the matrix, then injections at random under load, on PostgreSQL and, for a third of the time,
-on SQLite. FAULT_SECONDS (120) is how long on PostgreSQL; FAULT_SEED repeats the choices of a run (what the
-clients meet depends on the machine, too). Ends with 1 if anything was violated.
+"""``make faults``: the matrix, then injections at random under load: on PostgreSQL with Redis, for a part of the
+time with a Redis Cluster, and for a third more on SQLite.
+
+FAULT_SECONDS (120) is how long; FAULT_SEED repeats the choices of a run (what the clients meet depends on the
+machine, too). Ends with 1 if anything was violated.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ import time
 from pathlib import Path
 
 from .director import Director, Verdict
+from .injections import OF_KIND
 from .stage import Stage
 
 
@@ -37,14 +40,15 @@ def _arguments() -> argparse.Namespace:
         "--seed", type=int, default=int(os.environ["FAULT_SEED"]) if "FAULT_SEED" in os.environ else None
     )
     parser.add_argument("--no-matrix", dest="matrix", action="store_false")
-    parser.add_argument("--only", choices=("postgresql", "sqlite"))
+    parser.add_argument("--only", choices=tuple(OF_KIND))
     return parser.parse_args()
 
 
 def _plan(arguments: argparse.Namespace) -> list[tuple[str, float]]:
     if arguments.only:
         return [(arguments.only, arguments.seconds)]
-    return [("postgresql", arguments.seconds), ("sqlite", arguments.seconds / 3)]
+    seconds = arguments.seconds
+    return [("redis", seconds * 0.85), ("cluster", seconds * 0.15), ("sqlite", seconds / 3)]
 
 
 def _matrix() -> int:

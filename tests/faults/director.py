@@ -22,7 +22,7 @@ from .stage import GRACE_SECONDS, PASSWORD, Stage
 
 PROCESSES = 2
 PEOPLE = 12
-RECOVERY_SECONDS = 15.0
+RECOVERY_SECONDS = 60.0
 
 
 @dataclass
@@ -111,7 +111,8 @@ class Director:
     def verdict(self, name: str, seconds: float, bounds: checker.Bounds | None = None) -> Verdict:
         """Read everything and judge."""
         operations = list(history.load(self.files))
-        limits = bounds or checker.Bounds(grace=GRACE_SECONDS)
+        settle = self.stage.operator.stores.tombstones.settle_seconds
+        limits = bounds or checker.Bounds(grace=GRACE_SECONDS, settle=settle)
         violations = checker.check(operations, limits)
         if "Traceback" in (log := self.stage.logs()):
             self.troubles.append("a worker logged a traceback:\n" + log[log.index("Traceback") - 500 :][:3000])

@@ -111,7 +111,7 @@ class Endings:
             if living is None or len(living) < 2:
                 return
             mine, *others = self.client.chance.sample(living, len(living))
-            devices = tuple(scene.device for scene in others)
+            devices = tuple(device for device in person.devices if device != mine.device)
             self._press_for(mine, "end others", "/account/sessions/others/end", others, device=True, subjects=devices)
 
     def end_everywhere(self, person: Person) -> None:
@@ -119,7 +119,7 @@ class Endings:
         with alone(person) as living:
             if not living:
                 return
-            devices = tuple(scene.device for scene in living)
+            devices = tuple(person.devices)
             path = "/account/sessions/everywhere/end"
             self._press_for(living[0], "end everywhere", path, living, device=True, subjects=devices)
 
@@ -147,7 +147,7 @@ class Endings:
                 return
             for scene in living:
                 self.client.everybody.bury_session(scene, device=True)
-            devices = tuple(scene.device for scene in living)
+            devices = tuple(person.devices)
             self._operate("operator ends user", devices, WholeUser(UUID(person.id)))
 
     # ── inside ───────────────────────────────────────────────────────────────────────────────────

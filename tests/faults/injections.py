@@ -6,7 +6,7 @@ import random
 import signal
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 
@@ -147,6 +147,91 @@ def _databases(stage: Stage) -> list[TcpProxy]:
     return [worker.database for worker in stage.workers if worker.database is not None]
 
 
+# ── Redis ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+def restart_redis(stage: Stage, chance: random.Random) -> None:
+    """Killed; empty when it comes back."""
+    assert stage.redis is not None
+    stage.redis.kill()
+    _pause(chance, 0, 4)
+    stage.redis.start()
+
+
+def flush_redis(stage: Stage, chance: random.Random) -> None:
+    """FLUSHALL, several times."""
+    assert stage.redis is not None
+    for _ in range(chance.randint(1, 8)):
+        stage.redis.cli("FLUSHALL")
+        _pause(chance, 0.05, 1)
+
+
+def pause_redis(stage: Stage, chance: random.Random) -> None:
+    """SIGSTOP: it comes back with everything it had, and with whatever was sent meanwhile."""
+    assert stage.redis is not None
+    with stage.redis.paused():
+        _pause(chance, 1, 8)
+
+
+def slow_redis(stage: Stage, chance: random.Random) -> None:
+    """Slower than the budget, or just within it, for everybody."""
+    seconds = chance.choice((0.03, 0.1, 0.5))
+    for proxy in _redis(stage):
+        proxy.slow(seconds)
+    _pause(chance, 2, 5)
+    _heal(_redis(stage))
+
+
+def cut_one_from_redis(stage: Stage, chance: random.Random) -> None:
+    """One worker's network: torn, silent, late; the others read on."""
+    proxy = chance.choice(_redis(stage))
+    with proxy.failing(chance.choice((proxy.cut, proxy.hold, lambda: proxy.hold(up=False), lambda: proxy.slow(0.4)))):
+        _pause(chance, 1, 6)
+
+
+def flap_redis(stage: Stage, chance: random.Random) -> None:
+    """Now here, now gone, for each worker at its own times."""
+    proxies = _redis(stage)
+    for _ in range(chance.randint(4, 12)):
+        proxy = chance.choice(proxies)
+        chance.choice((proxy.cut, proxy.hold, proxy.heal, proxy.heal, proxy.tear))()
+        _pause(chance, 0.1, 0.7)
+    _heal(proxies)
+
+
+def fill_redis(stage: Stage, chance: random.Random) -> None:
+    """Out of memory: it reads and refuses to write."""
+    assert stage.redis is not None
+    stage.redis.cli("CONFIG", "SET", "maxmemory", "1")
+    _pause(chance, 1, 5)
+    stage.redis.cli("CONFIG", "SET", "maxmemory", "0")
+
+
+def lose_primary(stage: Stage, chance: random.Random) -> None:
+    """A primary of the Cluster dies; its replica is promoted; it comes back as a replica, empty."""
+    assert stage.cluster is not None
+    dead = chance.choice([one for one in stage.cluster.servers if one.info("replication")["role"] == "master"])
+    dead.kill()
+    _pause(chance, 3, 8)
+    dead.start()
+
+
+def _redis(stage: Stage) -> list[TcpProxy]:
+    return [worker.redis for worker in stage.workers if worker.redis is not None]
+
+
+def _heal(proxies: Sequence[TcpProxy]) -> None:
+    for proxy in proxies:
+        proxy.heal()
+
+
+def kill_courier(stage: Stage, chance: random.Random) -> None:
+    """kill -9 of ``idp worker``, and another one."""
+    stage.stop_courier()
+    _pause(chance, 0, 2)
+    stage.start_courier()
+
+
 # ── SQLite ────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -170,6 +255,7 @@ WORKERS = (
     Injection("all servers killed", kill_every_server, 1),
     Injection("server restarted", restart_server),
     Injection("worker frozen", freeze_worker),
+    Injection("idp worker killed", kill_courier, 1),
     Injection("keys rotated", rotate_keys),
     Injection("clock of a worker shifted by a minute", shift_clock),
 )
@@ -181,12 +267,26 @@ POSTGRES = (
     Injection("PostgreSQL out of connections", exhaust_postgres),
     Injection("one worker cut off from PostgreSQL", cut_one_from_postgres, 3),
 )
+REDIS = (
+    Injection("Redis killed, back empty", restart_redis, 3),
+    Injection("FLUSHALL", flush_redis, 4),
+    Injection("Redis stopped by SIGSTOP", pause_redis, 3),
+    Injection("Redis slow", slow_redis, 3),
+    Injection("one worker cut off from Redis", cut_one_from_redis, 5),
+    Injection("Redis flapping", flap_redis, 3),
+    Injection("Redis out of memory", fill_redis),
+)
+CLUSTER = (Injection("a primary of the Redis Cluster lost", lose_primary, 10),)
 SQLITE = (
     Injection("writer's lock held by another program", hold_writer, 3),
     Injection("disk full", fill_disk, 3),
 )
+OF_KIND = {
+    "sqlite": (*WORKERS, *SQLITE), "postgresql": (*WORKERS, *POSTGRES), "redis": (*WORKERS, *POSTGRES, *REDIS),
+    "cluster": (*WORKERS[:2], *CLUSTER),
+}  # fmt: skip
 
 
-def fitting(stage: Stage) -> list[Injection]:
+def fitting(stage: Stage) -> Sequence[Injection]:
     """Those that this stage can have."""
-    return [*WORKERS, *(SQLITE if stage.kind == "sqlite" else POSTGRES)]
+    return OF_KIND[stage.kind]

@@ -117,6 +117,7 @@ class Load:
         with alone(person) as living:
             scene = self._signed_in(client, person) if living is not None else None
             if scene is not None:
+                person.devices.append(scene.device)
                 person.scenes.append(scene)
         if scene is not None:
             for app in self.everybody.apps:

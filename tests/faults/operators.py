@@ -11,13 +11,13 @@ from unittest.mock import patch
 
 from sqlalchemy import Engine, create_engine
 
+from idp.cli.runtime import application
 from idp.domain.ports import Stores
 from idp.paths import MIGRATIONS
-from idp.services import Services, build
+from idp.services import Services
 from idp.settings import Settings, load
-from idp.storage.database import engine_options
+from idp.storage.database import db, engine_options
 from idp.storage.migrate import upgrade
-from idp.storage.stores import build_stores
 
 
 @dataclass(frozen=True)
@@ -36,13 +36,10 @@ def operating(environment: Mapping[str, str], *, migrate: bool = False) -> Itera
     own = {name: value for name, value in environment.items() if name.startswith("IDP_") and value}
     with patch.dict(os.environ, own):
         settings = load()
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(settings.sql_url, **engine_options(settings.sql_url, 6))
-    try:
-        if migrate:
-            upgrade(engine, MIGRATIONS)
-        master_keys = settings.master_keys()
-        stores = build_stores(engine, master_keys, MIGRATIONS)
-        yield Operator(settings, stores, build(stores, settings, master_keys), engine)
-    finally:
+    if migrate:
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        engine = create_engine(settings.sql_url, **engine_options(settings.sql_url, 1))
+        upgrade(engine, MIGRATIONS)
         engine.dispose()
+    with application(settings) as extension:
+        yield Operator(settings, extension.stores, extension.services, db.engine)

@@ -90,10 +90,14 @@ class Scene:
 
 @dataclass(eq=False)
 class Person:
-    """``lock`` is held by whoever adds a device and by whoever ends several: each knows what there is."""
+    """``lock`` is held by whoever adds a device and by whoever ends several: each knows what there is.
+
+    ``devices`` are all there ever were: an app may keep its access on one where nobody is signed in any more.
+    """
 
     id: str
     email: str
+    devices: list[str] = field(default_factory=list)
     scenes: list[Scene] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 import base64
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -23,7 +25,8 @@ from idp.domain.client import ClientOrigin
 from idp.storage.tables import Base
 from tests.builders import a_user
 from tests.demo_stack import free_ports
-from tests.running import RunningProvider
+from tests.redis_server import RedisCluster, RedisServer
+from tests.running import ROOT, RunningProvider
 
 from .disk import Disk
 from .operators import Operator, operating
@@ -68,7 +71,11 @@ class Worker:
 
 @dataclass
 class Stage:
-    """``with Stage(folder, "postgresql") as stage:`` everything runs and is migrated."""
+    """``with Stage(folder, "redis") as stage:`` everything runs and is migrated.
+
+    Kinds: ``sqlite``; ``postgresql``; ``redis`` is PostgreSQL and one Redis; ``cluster`` is PostgreSQL and a Redis
+    Cluster of three primaries with a replica each, which names its own addresses and so has no proxies.
+    """
 
     folder: Path
     kind: str
@@ -76,18 +83,23 @@ class Stage:
     extra: dict[str, str] = field(default_factory=dict)
     workers: list[Worker] = field(default_factory=list)
     postgres: MortalPostgres | None = None
+    redis: RedisServer | None = None
+    cluster: RedisCluster | None = None
+    courier: subprocess.Popen[bytes] | None = None
     _stack: ExitStack = field(default_factory=ExitStack)
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
             self.folder.mkdir(parents=True, exist_ok=True)
             url = self._database(stack)
-            self.settings = self._settings(url)
+            self.settings = self._settings(url) | self._hot_copy(stack)
             self.operator: Operator = stack.enter_context(operating(self.settings, migrate=True))
             self.operator.services.keys.ensure()
             for number in range(self.count):
                 self.workers.append(self._worker(number, url, stack))
             self.start(self.workers)
+            stack.callback(self.stop_courier)
+            self.start_courier()
             self._stack = stack.pop_all()
         return self
 
@@ -99,6 +111,21 @@ class Stage:
         with ThreadPoolExecutor(len(workers)) as pool:
             list(pool.map(lambda worker: worker.provider.start(), workers))
 
+    def start_courier(self) -> None:
+        """``idp worker``: what the outbox holds is delivered, marks for the hot copy among it."""
+        own = {name: value for name, value in os.environ.items() if not name.startswith("IDP_")}
+        environment = {**own, "PYTHONPATH": str(ROOT), **{k: v for k, v in self.settings.items() if v}}
+        with (self.folder / "courier.log").open("ab") as out:
+            self.courier = subprocess.Popen(
+                [sys.executable, "-m", "idp", "worker"], cwd=self.folder, env=environment, stdout=out, stderr=out
+            )
+
+    def stop_courier(self) -> None:
+        """SIGKILL: what it had in hand must not be lost by that."""
+        if self.courier is not None:
+            self.courier.kill()
+            self.courier.wait()
+
     # ── set up ───────────────────────────────────────────────────────────────────────────────────
 
     def _database(self, stack: ExitStack) -> str:
@@ -107,6 +134,15 @@ class Stage:
             return ""
         self.postgres = stack.enter_context(MortalPostgres())
         return self.postgres.new_database()
+
+    def _hot_copy(self, stack: ExitStack) -> dict[str, str]:
+        if self.kind == "redis":
+            self.redis = stack.enter_context(RedisServer())
+            return {"IDP_REDIS_URL": self.redis.url}
+        if self.kind == "cluster":
+            self.cluster = stack.enter_context(RedisCluster(3, replicas=1))
+            return {"IDP_REDIS_URL": self.cluster.url}
+        return {}
 
     def _settings(self, url: str) -> dict[str, str]:
         self.issuer = f"http://127.0.0.1:{free_ports(1)[0]}"
@@ -120,10 +156,13 @@ class Stage:
 
     def _worker(self, number: int, url: str, stack: ExitStack) -> Worker:
         name, own = f"worker {number}", dict(self.settings)
-        database = None
+        database = redis = None
         if self.postgres is not None:
             database = stack.enter_context(TcpProxy(self.postgres.port))
             own["IDP_DATABASE_URL"] = _behind(url, database.port)
+        if self.redis is not None:
+            redis = stack.enter_context(TcpProxy(self.redis.port))
+            own["IDP_REDIS_URL"] = f"redis://127.0.0.1:{redis.port}"
         clock = self.folder / f"clock-{number}"
         clock.write_text("+0")
         own["FAULTS_CLOCK"] = str(clock)
@@ -131,7 +170,7 @@ class Stage:
             self.folder / f"worker-{number}", workers=1, settings=own, program="tests.faults.serve"
         )
         stack.callback(provider.stop)
-        return Worker(name, provider, database, None, clock)
+        return Worker(name, provider, database, redis, clock)
 
     @property
     def sqlite_path(self) -> Path:
@@ -178,13 +217,15 @@ class Stage:
         """What storage says of refresh families, by their ids in hex."""
         table = Base.metadata.tables["refresh_families"]
         wanted = set(families)
+        self.operator.engine.dispose()  # its connections may be older than the last restart
         with self.operator.engine.connect() as connection:
             rows = connection.execute(select(table.c.id, table.c.counter)).all()
         return {row.id.hex: row.counter for row in rows if row.id.hex in wanted}
 
     def logs(self) -> str:
         """What the workers wrote."""
-        return "".join(worker.provider.log.read_text() for worker in self.workers)
+        courier = self.folder / "courier.log"
+        return "".join(path.read_text() for path in (*(worker.provider.log for worker in self.workers), courier))
 
 
 def _behind(url: str, port: int) -> str:
