@@ -11,7 +11,7 @@ LOCK := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 -
 SELECT := $(if $(FAST),-m "not slow and not journey")
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format bench screenshot venv lock clean
+.PHONY: help demo test lint format bench faults screenshot venv lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,6 +35,9 @@ format: $(VENV)/.dev ## Rewrite the code in the house style
 
 bench: $(VENV)/.dev ## Measure requests per second and storage per session
 	$(BIN)/python -m tests.bench
+
+faults: $(VENV)/.dev ## Break everything: the fault matrix, then at random for FAULT_SECONDS (120); FAULT_SEED repeats
+	$(BIN)/python -m tests.faults
 
 screenshot: $(VENV)/.dev ## Take README's picture of the sessions page again
 	$(BIN)/python -m tests.journeys.screenshot

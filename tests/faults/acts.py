@@ -163,13 +163,16 @@ class Client:
             return
         try:
             for _ in self.patiently():
-                if self._rotate(hold, family, family.token, family.counter) is not None:
+                if self.rotate(hold, family) is not None:
                     return
         finally:
             family.lock.release()
 
+    def rotate(self, hold: Hold, family: Family) -> bool | None:
+        """One use of the current token. True: there is a successor. False: refused. None: nobody knows."""
+        return self._rotate(hold, family, family.token, family.counter)
+
     def _rotate(self, hold: Hold, family: Family, token: str, counter: int, **more: Any) -> bool | None:
-        """True: there is a successor. False: refused. None: nobody knows."""
         answer = self.wire.ask(
             "POST", "/token", {"grant_type": "refresh_token", "refresh_token": token, **hold.app.credentials}
         )
@@ -197,7 +200,7 @@ class Client:
         """At the end of everything, when nothing fails any more: each family of an honest client still rotates."""
         self.look(hold)
         for family in hold.families:
-            self._rotate(hold, family, family.token, family.counter)
+            self.rotate(hold, family)
 
 
 def digest(text: str) -> str:

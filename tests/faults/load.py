@@ -68,10 +68,11 @@ class Load:
     everybody: Everybody
     users: dict[str, User]
     stopping: threading.Event
+    threads: int = THREADS
 
     def run(self) -> None:
         """Until told to stop; then everybody who lives shows that they do."""
-        threads = [threading.Thread(target=self._thread, args=(number,)) for number in range(THREADS)]
+        threads = [threading.Thread(target=self._thread, args=(number,)) for number in range(self.threads)]
         for thread in threads:
             thread.start()
         while not self.stopping.wait(1):
@@ -96,7 +97,7 @@ class Load:
             wire.close()
 
     def _last(self) -> None:
-        with self._client(THREADS) as client:
+        with self._client(self.threads) as client:
             for hold in [*self._held(), *self.everybody.survivors]:
                 client.final(hold)
             for hold in list(self.everybody.graveyard):

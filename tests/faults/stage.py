@@ -18,6 +18,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
+from uuid import UUID
 
 from sqlalchemy import make_url, select
 
@@ -221,6 +222,16 @@ class Stage:
         with self.operator.engine.connect() as connection:
             rows = connection.execute(select(table.c.id, table.c.counter)).all()
         return {row.id.hex: row.counter for row in rows if row.id.hex in wanted}
+
+    @property
+    def plain_url(self) -> str:
+        """The database's, for psycopg itself; not by any proxy."""
+        return self.settings["IDP_DATABASE_URL"].replace("+psycopg", "")
+
+    def ended(self, sid: str) -> bool:
+        """Has this client session ended, in storage?"""
+        found = self.operator.stores.client_sessions.get(UUID(sid))
+        return found is not None and found.ended_at is not None
 
     def logs(self) -> str:
         """What the workers wrote."""

@@ -1,0 +1,52 @@
+"""One stage per kind for all rows, and what a row is played with.
+
+Every row is marked ``slow`` and ``faults``. Those marked ``always``, too, are part of the default suite; the others
+run with ``-m faults`` (``make faults``), for together they take longer than a suite may.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.faults.stage import Stage
+
+from .scene import Play
+
+HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Rows are of one group, for they share their servers; most are left out unless they are asked for."""
+    rows = [item for item in items if item.path.is_relative_to(HERE) and item.get_closest_marker("fault")]
+    for item in rows:
+        for marker in ("slow", "faults"):
+            item.add_marker(marker)
+        item.add_marker(pytest.mark.xdist_group("faults"))
+        item.add_marker(pytest.mark.timeout(600))
+    if "faults" not in str(config.getoption("markexpr")):
+        left_out = [item for item in rows if item.get_closest_marker("always") is None]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
+
+
+def _playing(kind: str, folder: Path) -> Iterator[Play]:
+    with Stage(folder, kind) as stage:
+        play = Play(stage)
+        yield play
+        print(f"\nfault matrix on {kind}: {play.summary()}")
+        assert "Traceback" not in stage.logs()
+
+
+@pytest.fixture(scope="session")
+def hot(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Play]:
+    """PostgreSQL and Redis, three workers, each behind proxies of its own."""
+    yield from _playing("redis", tmp_path_factory.mktemp("faults") / "redis")
+
+
+@pytest.fixture(scope="session")
+def embedded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Play]:
+    """SQLite, three workers."""
+    yield from _playing("sqlite", tmp_path_factory.mktemp("faults") / "sqlite")

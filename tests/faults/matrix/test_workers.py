@@ -1,0 +1,108 @@
+"""Workers die in the middle of something (F-15 to F-17) and are replaced while others serve (F-19)."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+
+from tests.faults.people import Hold
+from tests.faults.stage import Worker
+
+from .scene import Play, until
+
+
+@pytest.mark.fault("F-15")
+def test_workers_are_killed_at_random(hot: Play) -> None:
+    """Each operation ends ok, failed or unknown, and asking again tells which; nothing stays locked."""
+    with hot.crowd():
+        for round_ in range(6):
+            time.sleep(0.5)
+            victim = hot.stage.workers[round_ % len(hot.stage.workers)]
+            victim.kill()
+            until(lambda victim=victim: ready(hot, victim))
+    hot.judge()
+
+
+def ready(play: Play, worker: Worker) -> bool:
+    """Does it answer, and does its database?"""
+    client = play.at(worker)
+    try:
+        return client.wire.ask("GET", "/readyz").status == 200
+    finally:
+        client.wire.close()
+
+
+def killed_before_it_answers(play: Play, worker: Worker, act: object, committed: object) -> None:
+    """What the worker's database answers is held, so it has committed and does not know; then it is killed."""
+    assert worker.database is not None
+    with worker.database.failing(lambda: worker.database.hold(up=False)):
+        thread = threading.Thread(target=act)  # type: ignore[arg-type]
+        thread.start()
+        until(committed)  # type: ignore[arg-type]
+        worker.kill()
+        thread.join()
+    until(lambda: ready(play, worker))
+
+
+def counter_of(play: Play, hold: Hold) -> int:
+    """In storage."""
+    return play.stage.counters([hold.families[0].name])[hold.families[0].name]
+
+
+@pytest.mark.always
+@pytest.mark.fault("F-16")
+def test_a_worker_dies_between_the_commit_of_a_refresh_and_its_answer(hot: Play) -> None:
+    worker, other = hot.stage.workers[:2]
+    hold = hot.holding()
+    family = hold.families[0]
+    client = hot.at(worker)
+    form = {"grant_type": "refresh_token", "refresh_token": family.token, **hold.app.credentials}
+    answers = []
+
+    killed_before_it_answers(
+        hot, worker, lambda: answers.append(client.wire.ask("POST", "/token", form)),
+        lambda: counter_of(hot, hold) == 1,
+    )  # fmt: skip
+    assert answers[0].status == 0, "it was to die before it answers"
+    retried = hot.at(other)
+    hold.families[0].unsure = True
+    assert retried.rotate(hold, family), "the retry gets the successor (I4, I8)"
+    assert (family.counter, counter_of(hot, hold)) == (1, 1)
+    assert retried.rotate(hold, family), "and the successor works"
+    hot.judge()
+
+
+@pytest.mark.always
+@pytest.mark.fault("F-17")
+def test_a_worker_dies_between_the_commit_of_an_ending_and_its_tombstone(hot: Play) -> None:
+    """Nobody was told that it is done; it is all the same, everywhere, once the leases have run out."""
+    worker, other = hot.stage.workers[:2]
+    hold = hot.holding()
+    until(lambda: hot.active(hold, other))
+    answers = []
+    killed_before_it_answers(
+        hot, worker, lambda: answers.append(hot.revoke(hold, worker)), lambda: hot.stage.ended(hold.sid)
+    )
+    assert answers[0].status == 0, "it was to die before it answers"
+    began = time.monotonic()
+    until(lambda: hot.active(hold, other) is False)
+    assert time.monotonic() - began < 10
+    until(lambda: hot.revoke(hold, other).status == 200)
+    hot.judge()
+
+
+@pytest.mark.fault("F-19")
+def test_servers_are_replaced_one_after_the_other(hot: Play) -> None:
+    """SIGTERM: what is under way is answered. Who is refused a connection goes to another server, as a proxy does."""
+    with hot.crowd():
+        for worker in hot.stage.workers:
+            time.sleep(0.5)
+            worker.provider.stop()
+            worker.provider.start()
+    operations = hot.judge()
+    refused = "ConnectionRefusedError"
+    assert [o for o in operations if o.status >= 500] == []
+    torn = [o for o in operations if o.status == 0 and o.note != refused]
+    assert torn == [], "\n".join(map(str, torn[:5]))
