@@ -86,7 +86,8 @@ class RunningProvider:
     def start(self) -> None:
         """Start and wait until it is ready."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        command = [sys.executable, "-m", self.program, "serve", "--port", str(self.port), "--workers", str(self.workers)]
+        served = ["serve", "--port", str(self.port), "--workers", str(self.workers)]
+        command = [sys.executable, "-m", self.program, *served]
         with self.log.open("ab") as out:
             self.process = subprocess.Popen(
                 command, cwd=self.folder, env=self.environment, stdin=subprocess.DEVNULL, stdout=out, stderr=out,

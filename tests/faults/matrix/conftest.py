@@ -7,6 +7,7 @@ run with ``-m faults`` (``make faults``), for together they take longer than a s
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -35,7 +36,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def _playing(kind: str, folder: Path) -> Iterator[Play]:
     with Stage(folder, kind) as stage:
         play = Play(stage)
-        yield play
+        with closing(play):
+            yield play
         print(f"\nfault matrix on {kind}: {play.summary()}")
         assert "Traceback" not in stage.logs()
 

@@ -32,6 +32,7 @@ class Play:
     stage: Stage
     told: int = 0
     _judged: list[Operation] = field(default_factory=list)
+    _wires: list[Wire] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.recorder = Recorder(self.stage.folder / "history-rows.jsonl")
@@ -47,8 +48,15 @@ class Play:
         """Somebody who asks these workers only."""
         chance = random.Random(next(_numbers))
         wire = Wire(self.stage.issuer, [(worker.name, worker.port) for worker in workers], chance)
+        self._wires.append(wire)
         everybody = everybody or Everybody([], list(self.apps))
         return Client(wire, self.recorder, everybody, chance, threading.Event())
+
+    def close(self) -> None:
+        """Let go of every connection, and of the file."""
+        for wire in self._wires:
+            wire.close()
+        self.recorder.close()
 
     def at(self, worker: Worker) -> Client:
         """Somebody who asks this worker only."""
