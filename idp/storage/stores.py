@@ -24,6 +24,7 @@ from .hot_copy import HotCopy, NoWitness, Witness
 from .interactions import SqlInteractions
 from .outbox import SqlOutbox
 from .passwords import ArgonPasswords
+from .redis_throttles import RedisThrottles
 from .redis_url import servers as redis_servers
 from .refresh_families import SqlRefreshFamilies
 from .resources import SqlResources
@@ -99,4 +100,5 @@ def _with_hot_copy(stores: Stores, database: Database, hot: HotOptions) -> Store
         stores,
         client_sessions=HotClientSessions(stores.client_sessions, copy, lambda: database.in_work),
         tombstones=HotTombstones(copy, Settling(database)),
+        throttles=RedisThrottles(servers, stores.throttles),
     )
