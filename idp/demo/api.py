@@ -1,7 +1,8 @@
 """A protected API: notes, by person, for whoever brings an access token for this API (RFC 6750).
 
-It knows the provider by its address alone: the SDK checks each token by the published keys and then
-asks the provider whether its session lives. Notes are kept in memory and end with the process.
+It knows the provider by its address alone: the SDK checks each token by the published keys, and follows
+the provider's revocations to know whether its session lives (mode ``stream``). Notes are kept in memory
+and end with the process.
 """
 
 from __future__ import annotations
@@ -12,9 +13,9 @@ from collections import defaultdict, deque
 from flask import Flask, Response, jsonify, request
 from werkzeug.exceptions import HTTPException
 
-from ..resource_server import Verifier
+from ..resource_server import ProtectedResource, Verifier
 from ..resource_server.flask import current_token, init_app, require_token
-from .places import API_ID, Places, read_places
+from .places import API_ID, SCOPES, Places, read_places
 
 _MOST_NOTES = 20
 _MOST_CHARACTERS = 500
@@ -47,9 +48,9 @@ def create_app(places: Places) -> Flask:
     """The API at ``places.api``, for tokens of ``places.issuer``."""
     app = Flask("idp.demo.api", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = 16 * 1024
-    verifier = Verifier(places.issuer, places.api, client_id=API_ID, client_secret=places.secret(API_ID))
+    verifier = Verifier(places.issuer, places.api, client_id=API_ID, client_secret=places.secret(API_ID), mode="stream")
     notes = Notes()
-    init_app(app, realm="notes")
+    init_app(app, ProtectedResource(verifier, realm="notes", name="Notes", scopes=SCOPES))
     app.register_error_handler(HTTPException, _http_error)
     app.after_request(_harden)
 

@@ -15,6 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 APP_ID, API_ID, JOB_ID = "demo-app", "demo-api", "demo-job"
+SCOPES = {
+    "notes.read": "Read your notes",
+    "notes.write": "Write notes for you",
+}
 _SECRETS = "demo-clients.json"
 
 

@@ -145,8 +145,8 @@ def _welcome(places: Places) -> str:
 
   Five things to try
     1. Open {places.app}, press "Sign in", and allow the app what it asks.
-    2. Press "Call the API": 200. The API checked the token by the provider's keys and asked
-       whether its session lives. Press "Refresh" as often as you like.
+    2. Press "Call the API": 200. The API checked the token by the provider's keys, and knows
+       from the revocations it follows that its session lives. Press "Refresh" as often as you like.
     3. In another browser, open {places.issuer}/account/sessions, sign in as the same person,
        end the first browser's session, then press "Call the API" there again: 401 at once,
        although the token has not expired. "Refresh" is refused too.

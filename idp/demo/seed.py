@@ -15,12 +15,7 @@ from ..domain.ports import Stores
 from ..domain.scope import STANDARD_SCOPES, Resource, Scope
 from ..domain.user import User
 from .people import PEOPLE, Person
-from .places import API_ID, APP_ID, JOB_ID, Places, read_places
-
-SCOPES = {
-    "notes.read": "Read your notes",
-    "notes.write": "Write notes for you",
-}
+from .places import API_ID, APP_ID, JOB_ID, SCOPES, Places, read_places
 
 
 def seed(stores: Stores, places: Places) -> None:
@@ -75,12 +70,12 @@ def _app(places: Places, now: datetime) -> Client:
 
 
 def _api(places: Places, now: datetime) -> Client:
-    """The resource server as a client: it introspects and asks for nothing itself."""
+    """The resource server as a client: it introspects, and asks for itself to read the revocation log."""
     return Client(
         client_id=API_ID,
         client_name="Notes API",
         origin=ClientOrigin.OPERATOR,
-        grant_types=(),
+        grant_types=(GrantType.CLIENT_CREDENTIALS,),
         token_endpoint_auth_method=AuthMethod.BASIC,
         secret_hash=_hash(places.secret(API_ID)),
         created_at=now,

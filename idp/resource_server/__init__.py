@@ -14,9 +14,10 @@ Map: ``verifier`` is the front door, ``requirement`` what one route asks; ``sign
 remembers signatures, over ``jws`` (form), ``keys`` (which may verify) and ``access_token`` (RFC 9068);
 ``issuer`` finds endpoints and keys (RFC 8414, RFC 7517); ``introspection`` asks; ``follower`` is the thread
 that reads the revocation log, by ``log_reader``, ``event_stream``, ``revocation_page`` and ``own_token``,
-into ``revocation_state`` and ``revocations``, believed as long as ``freshness`` says; ``transport`` is the
-only way out to the network; ``errors`` holds the answers of RFC 6750 section 3 and RFC 9470; ``flask``
-adapts all of it to Flask and is imported by name.
+into ``revocation_state`` and ``revocations``, believed as long as ``freshness`` says; ``live`` watches the
+tokens of open connections; ``transport`` is the only way out to the network; ``errors`` and
+``rfc9728_metadata`` hold what is answered. ``flask``, ``asgi`` (any framework), ``starlette`` (FastAPI too) and
+``django`` adapt all of it, and are imported by name; each opens with an example.
 """
 
 from .access_token import AccessToken
@@ -28,13 +29,17 @@ from .errors import (
     TokenMissing,
     VerifierUnavailable,
 )
+from .live import EndReason, Watch
 from .requirement import Mode, Requirement
+from .rfc9728_metadata import ProtectedResource
 from .verifier import Verifier
 
 __all__ = [
     "AccessToken",
+    "EndReason",
     "InsufficientScope",
     "Mode",
+    "ProtectedResource",
     "Requirement",
     "StepUpRequired",
     "TokenError",
@@ -42,4 +47,5 @@ __all__ = [
     "TokenMissing",
     "Verifier",
     "VerifierUnavailable",
+    "Watch",
 ]

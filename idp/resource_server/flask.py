@@ -1,41 +1,59 @@
-"""The SDK in a Flask app: ``@require_token(verifier, scope="notes.read")``.
+"""The SDK in a Flask app.
 
-init_app(app, realm="notes")        # turns refusals into answers of RFC 6750 section 3
+    verifier = Verifier("https://id.example.com", "https://api.example.com",
+                        client_id="my-api", client_secret="…", mode="stream")
+    app = Flask(__name__)
+    init_app(app, ProtectedResource(verifier, realm="notes", scopes="notes.read notes.delete"))
 
-@app.get("/notes")
-@require_token(verifier, scope="notes.read")
-def notes(): ... g.access_token.sub
+    @app.get("/notes")
+    @require_token(verifier, scope="notes.read")
+    def notes(): return {"sub": current_token().sub}
+
+    @app.delete("/notes")
+    @require_token(verifier, scope="notes.delete", mode="introspect", acr_values="aal2", max_age=300)
+    def delete(): ...
+
+``init_app`` turns refusals into answers (RFC 6750 section 3, RFC 9470) and publishes the metadata of RFC
+9728.
 """
 
 from __future__ import annotations
 
 import functools
-import logging
 from collections.abc import Callable, Iterable
 from typing import ParamSpec, TypeVar
 
-from flask import Flask, Response, g, jsonify, request
+from flask import Flask, Response, g, request
 
 from .access_token import AccessToken
-from .errors import TokenError, VerifierUnavailable
+from .errors import TokenError
+from .requirement import Mode
+from .rfc9728_metadata import ProtectedResource, Reply
 from .verifier import Verifier
 
-log = logging.getLogger(__name__)
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
-def require_token(verifier: Verifier, scope: str | Iterable[str] = ()) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Let a view run only for a live token with all of ``scope``; puts it into ``g.access_token``.
+def require_token(
+    verifier: Verifier,
+    scope: str | Iterable[str] = (),
+    *,
+    mode: Mode | None = None,
+    acr_values: str | Iterable[str] = (),
+    max_age: int | None = None,
+) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Let a view run only for a live token with all of ``scope``; ``current_token`` is that token.
 
-    Raises TokenError, which ``init_app`` answers.
+    ``acr_values`` and ``max_age`` ask for a sign-in of one of these kinds, not longer ago. Raises
+    TokenError, which ``init_app`` answers; ValueError at once if the verifier cannot do this.
     """
-    needed = tuple(scope.split() if isinstance(scope, str) else scope)
+    needed = verifier.require(scope=scope, mode=mode, acr_values=acr_values, max_age=max_age)
 
     def decorate(view: Callable[P, R]) -> Callable[P, R]:
         @functools.wraps(view)
         def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
-            g.access_token = verifier.verify(request.headers.get("Authorization"), scope=needed)
+            g.access_token = verifier.admit(request.headers.get("Authorization"), needed)
             return view(*args, **kwargs)
 
         return guarded
@@ -49,15 +67,19 @@ def current_token() -> AccessToken:
     return token
 
 
-def init_app(app: Flask, realm: str | None = None) -> None:
-    """Answer every TokenError with its status, headers and a small JSON body."""
+def init_app(app: Flask, resource: ProtectedResource) -> None:
+    """Answer every TokenError, and serve the resource's metadata if its audience is an address."""
 
     def refuse(error: TokenError) -> Response:
-        if isinstance(error, VerifierUnavailable):
-            log.warning("a token could not be checked: %s", error.detail)
-        response = jsonify(error.body())
-        response.status_code = error.status
-        response.headers.update(error.headers(realm))
-        return response
+        return _response(resource.refusal(error))
+
+    def metadata() -> Response:
+        return _response(resource.metadata())
 
     app.register_error_handler(TokenError, refuse)
+    if resource.metadata_path is not None:
+        app.add_url_rule(resource.metadata_path, "oauth_protected_resource", metadata)
+
+
+def _response(reply: Reply) -> Response:
+    return Response(reply.body, reply.status, reply.headers)

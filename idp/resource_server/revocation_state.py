@@ -47,8 +47,12 @@ class RevocationState:
             return False
         return self._names.isdisjoint(verified.names) or self._examine(verified)
 
+    def verdict(self, verified: Verified) -> Verdict:
+        """What the map says, fresh or not: ALIVE is worth nothing without a proof, the others are."""
+        return self._map.verdict(verified.names, verified.token.iat)
+
     def _examine(self, verified: Verified) -> bool:
-        verdict = self._map.verdict(verified.names, verified.token.iat)
+        verdict = self.verdict(verified)
         if verdict is Verdict.DEAD:
             raise TokenInvalid("the token or its session has ended")
         return verdict is Verdict.ALIVE

@@ -26,6 +26,7 @@ from .errors import TokenInvalid, TokenMissing, VerifierUnavailable
 from .follower import Follower
 from .introspection import Introspection, basic
 from .issuer import Issuer
+from .live import PATIENCE_SECONDS, OnEnd, Watch, Watches
 from .log_reader import LogReader
 from .own_token import OwnToken
 from .requirement import MODES, Mode, Requirement, words
@@ -62,7 +63,7 @@ class Verifier:
         if not 0 < bound <= 5:
             raise ValueError("the bound is more than 0 and at most 5 s")
         transport = Transport(issuer, timeout=timeout)
-        self.issuer, self.audience = issuer, audience
+        self.issuer, self.audience, self.timeout = issuer, audience, timeout
         self._leeway, self._mode = leeway, mode
         self._source = Issuer(issuer, transport)
         self._signed = SignedTokens(self._source, audience, leeway=leeway, remembered=remembered)
@@ -75,6 +76,8 @@ class Verifier:
             reading = _reading(self._source, own, self._revocations, timeout, bound)
             self._follower = Follower(issuer, reading, self._revocations)
             weakref.finalize(self, self._follower.close)  # also at the end of the interpreter
+        self._watches = Watches(self._revocations, self._follower, self._introspection, leeway)
+        weakref.finalize(self, self._watches.close)
         self.require()
 
     # ── requests ─────────────────────────────────────────────────────────────────────────────────
@@ -141,6 +144,19 @@ class Verifier:
             raise VerifierUnavailable("this verifier has no credentials to ask with")
         self._introspection.require_active(token)
 
+    def watch(
+        self, token: str, on_end: OnEnd, *, mode: Mode | None = None, patience: float = PATIENCE_SECONDS
+    ) -> Watch:
+        """Call ``on_end`` once, from another thread, when a token is no longer good (``live``).
+
+        For connections that stay open; verify the token first. ``mode`` ``local`` looks at the time alone;
+        else ``patience`` is for how many seconds nobody need be able to say. Raises TokenInvalid, or
+        VerifierUnavailable without keys.
+        """
+        followed = self.require(mode=mode).mode != "local"
+        verified = self._signed.at_once(token) or self._signed.verify(token)
+        return self._watches.add(token, verified, on_end, patience if followed else None)
+
     # ── the stream ───────────────────────────────────────────────────────────────────────────────
 
     def start(self) -> None:
@@ -149,7 +165,8 @@ class Verifier:
             self._follower.start()
 
     def close(self) -> None:
-        """Stop following. Tokens can still be checked, by introspection."""
+        """Stop following and watching. Tokens can still be checked, by introspection."""
+        self._watches.close()
         if self._follower is not None:
             self._follower.close()
 

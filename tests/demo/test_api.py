@@ -10,7 +10,8 @@ from flask.testing import FlaskClient
 
 from idp.demo.api import create_app
 from idp.demo.places import API_ID, Places
-from tests.resource_server.fake_issuer import CREDENTIALS, FakeIssuer
+from tests.resource_server.fake_issuer import CREDENTIALS, FakeIssuer, eventually
+from tests.resource_server.fake_log import honest
 
 API = "http://127.0.0.2:8002"
 
@@ -46,6 +47,20 @@ def test_each_act_needs_its_scope(api: FlaskClient, issuer: FakeIssuer) -> None:
     assert api.get("/notes", headers=reader).status_code == 200
     refused = api.post("/notes", json={"text": "x"}, headers=reader)
     assert (refused.status_code, 'scope="notes.write"' in refused.headers["WWW-Authenticate"]) == (403, True)
+
+
+def test_revocations_are_followed(api: FlaskClient, issuer: FakeIssuer) -> None:
+    issuer.log.speaks = honest
+    headers = bearer(issuer)
+    assert api.get("/notes", headers=headers).status_code == 200
+    issuer.log.revoke("sid", "s1")
+    eventually(lambda: api.get("/notes", headers=headers).status_code == 401)
+
+
+def test_the_metadata_say_where_to_sign_in(api: FlaskClient, issuer: FakeIssuer) -> None:
+    metadata = api.get("/.well-known/oauth-protected-resource").get_json()
+    assert (metadata["resource"], metadata["authorization_servers"]) == (API, [issuer.url])
+    assert metadata["scopes_supported"] == ["notes.read", "notes.write"]
 
 
 def test_an_ended_session_is_refused(api: FlaskClient, issuer: FakeIssuer) -> None:
