@@ -15,7 +15,8 @@ import socket
 import subprocess
 import tempfile
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -56,9 +57,7 @@ class PostgresServer:
         self.folder = Path()
 
     def __enter__(self) -> Self:
-        self.folder = Path(tempfile.mkdtemp(prefix="idp-postgres-"))
-        if unprivileged_user() is not None:
-            shutil.chown(self.folder, unprivileged_user())
+        self.folder = _new_folder()
         self._run("initdb", "-D", str(self.data), "-U", "idp", "--auth=trust", "--no-sync", "-E", "UTF8", "--locale=C")
         self.start()
         return self
@@ -92,6 +91,32 @@ class PostgresServer:
             self._process.send_signal(signal.SIGQUIT)
             self._process.wait(30)
             self._process = None
+
+    def crash(self) -> None:
+        """kill -9 of every process, as a machine that is gone."""
+        for process in reversed(self.processes()):
+            with suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
+        if self._process is not None:
+            self._process.wait(30)
+            self._process = None
+
+    @contextmanager
+    def standby(self, name: str = "standby", **settings: str) -> Iterator[PostgresServer]:
+        """A streaming standby of this server, started; ``name`` is what ``synchronous_standby_names`` may say."""
+        made = PostgresServer(**{**self._settings, "synchronous_standby_names": "", **settings})
+        made.folder = _new_folder()
+        try:
+            source = f"host=127.0.0.1 port={self.port} user=idp application_name={name}"
+            made._run("pg_basebackup", "-D", str(made.data), "-d", source, "-R", "-X", "stream", "-c", "fast")
+            made.start()
+            yield made
+        finally:
+            made.__exit__(None, None, None)
+
+    def promote(self) -> None:
+        """Make a primary of a standby."""
+        self.execute("SELECT pg_promote(true, 60)")
 
     def pause(self) -> None:
         """Stop every process of the server where it stands (SIGSTOP): it takes connections and answers nothing."""
@@ -152,6 +177,14 @@ class PostgresServer:
                 time.sleep(0.05)
             else:
                 return
+
+
+def _new_folder() -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="idp-postgres-"))
+    user = unprivileged_user()
+    if user is not None:
+        shutil.chown(folder, user)
+    return folder
 
 
 def _must(name: str) -> str:

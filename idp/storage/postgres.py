@@ -10,6 +10,10 @@ first attempt has done, or does it.
 Why one overdue statement condemns all connections older than it (``Connector.check_out``): they lead to
 the same server, and each of them would cost its user the whole wait again.
 
+Why a warning can be an error: ``statement_timeout`` also ends a COMMIT's wait for a synchronous standby, and then
+the server reports success, with a warning that the standby may not have it. Acknowledged and lost with the
+primary is what the standby is there to prevent, so whoever waited is told that it is unknown.
+
 Why connecting happens on another thread: the shortest ``connect_timeout`` is 2 s for each address of each
 host, and none covers the resolver. A caller waits ``CONNECT_SECONDS``; a connection that comes later is kept
 for whoever asks next, so a standby at the end of a list of hosts is reached although the first hangs.
@@ -40,6 +44,7 @@ CONNECT_SECONDS = 1.0
 PAUSE_SECONDS = 0.5
 _LATE_SECONDS = 5.0  # a connection that came late and that nobody has asked for since is of no use
 _TICK = 0.1  # psycopg looks for signals so often
+_UNCONFIRMED = {"01000", "57P01"}  # the wait for a standby was cancelled; the server is shutting down
 SERVER_LIMITS = {"statement_timeout": 2000, "lock_timeout": 1000, "idle_in_transaction_session_timeout": 5000}
 """In milliseconds, the server's own."""
 _NETWORK = {"connect_timeout": 2, "tcp_user_timeout": 3000}
@@ -51,6 +56,7 @@ class TimedConnection(psycopg.Connection[tuple[Any, ...]]):
     patience: float | None = STATEMENT_SECONDS
     used = False
     born = 0.0
+    unconfirmed = False
     overdue: Callable[[], None] = staticmethod(lambda: None)
 
     def wait(self, gen: PQGen[T], interval: float = _TICK, timeout: float | None = None) -> T:
@@ -58,11 +64,24 @@ class TimedConnection(psycopg.Connection[tuple[Any, ...]]):
         if timeout is not None:
             return super().wait(gen, interval, timeout)
         try:
-            return super().wait(gen, interval, self.patience)
+            answer = super().wait(gen, interval, self.patience)
         except psycopg.errors._WaitTimeout:
             self.close()
             self.overdue()
             raise psycopg.OperationalError("no answer in time; whether it was done is unknown") from None
+        if self.unconfirmed:
+            self.close()
+            raise psycopg.OperationalError("no standby confirmed in time; whether it will last is unknown")
+        return answer
+
+    def listen(self) -> None:
+        """Hear the server's warnings from now on."""
+        self.add_notice_handler(self._hear)
+
+    def _hear(self, notice: psycopg.errors.Diagnostic) -> None:
+        """Every warning without a code of its own, for its words are of the server's language."""
+        if notice.severity_nonlocalized == "WARNING" and notice.sqlstate in _UNCONFIRMED:
+            self.unconfirmed = True
 
 
 class _Attempt:
@@ -166,6 +185,7 @@ class Connector:
         connection = self._connect()
         connection.born = monotonic()
         connection.overdue = self._condemn
+        connection.listen()
         return connection
 
     def _condemn(self) -> None:
