@@ -1,6 +1,7 @@
 """A third-party web app, as somebody who has never seen our code would write it: Authlib's Flask
 client, everything found by discovery, code flow with PKCE, ``state``, ``nonce`` and ``iss`` (RFC 9207),
-tokens on the server, RP-initiated logout, and revocation of its refresh token after that.
+tokens on the server, RP-initiated logout, and revocation of its refresh token after that; and
+back-channel logout, by which it learns that a session has ended elsewhere.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import jwt
 import requests
 from authlib.integrations.base_client import OAuthError
 from authlib.integrations.flask_client import OAuth
@@ -20,6 +22,7 @@ from .visits import ApiAnswer, Visit, Visits, random_id
 
 SCOPE = "openid profile email address phone offline_access notes.read notes.write"
 TIMEOUT = 10
+LOGOUT_EVENT = "http://schemas.openid.net/event/backchannel-logout"
 
 
 def create() -> Flask:
@@ -65,6 +68,7 @@ def _route(app: Flask) -> None:
     app.add_url_rule("/signed-out", view_func=signed_out)
     for view in (call_api, write_note, refresh, sign_out):
         app.add_url_rule("/" + view.__name__.replace("_", "-"), view_func=view, methods=["POST"])
+    app.add_url_rule("/backchannel-logout", view_func=backchannel_logout, methods=["POST"])
     app.add_url_rule("/healthz", endpoint="health", view_func=lambda: {"status": "ok"})
 
 
@@ -203,6 +207,41 @@ def _revoke(token: str) -> None:
     endpoint = _provider().load_server_metadata()["revocation_endpoint"]
     form = {"token": token, "token_type_hint": "refresh_token"}
     requests.post(endpoint, data=form, auth=(APP_ID, _places().secret(APP_ID)), timeout=TIMEOUT)
+
+
+# ── back-channel logout ──────────────────────────────────────────────────────────────────────────
+
+
+def backchannel_logout() -> tuple[dict[str, str], int]:
+    """OpenID Connect Back-Channel Logout 1.0: the provider says that a session has ended; we end ours."""
+    try:
+        claims = _logout_claims(request.form.get("logout_token", ""))
+    except (jwt.PyJWTError, ValueError) as error:
+        return {"error": "invalid_request", "error_description": type(error).__name__}, 400
+    _visits().end(claims.get("sub"), claims.get("sid"))
+    return {}, 200
+
+
+def _logout_claims(token: str) -> dict[str, Any]:
+    """Section 2.6. A token sent twice does no harm, so its ``jti`` is not remembered (step 8)."""
+    claims: dict[str, Any] = jwt.decode(
+        token, _key_of(token), algorithms=["RS256"], audience=APP_ID, leeway=30,
+        issuer=_provider().load_server_metadata()["issuer"], options={"require": ["iat", "exp", "jti", "events"]},
+    )  # fmt: skip
+    if LOGOUT_EVENT not in claims["events"] or "nonce" in claims or not ({"sub", "sid"} & set(claims)):
+        raise ValueError("not a logout token")
+    return claims
+
+
+def _key_of(token: str) -> jwt.PyJWK:
+    """The provider's key of that id; one that we do not know yet is looked for once."""
+    kid = jwt.get_unverified_header(token).get("kid")
+    for fetch_again in (False, True):
+        known = jwt.PyJWKSet.from_dict(_provider().fetch_jwk_set(force=fetch_again)).keys
+        for key in known:
+            if key.key_id == kid:
+                return key
+    raise ValueError("unknown key")
 
 
 # ── answers ──────────────────────────────────────────────────────────────────────────────────────

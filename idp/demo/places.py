@@ -41,6 +41,11 @@ class Places:
         """Where the provider sends people after signing out."""
         return f"{self.app}/signed-out"
 
+    @property
+    def backchannel_logout(self) -> str:
+        """Where the provider tells the app that a session has ended."""
+        return f"{self.app}/backchannel-logout"
+
     def environment(self) -> dict[str, str]:
         """How a child process is told; ``read_places`` is the other end."""
         return {

@@ -149,7 +149,8 @@ def _welcome(places: Places) -> str:
        from the revocations it follows that its session lives. Press "Refresh" as often as you like.
     3. In another browser, open {places.issuer}/account/sessions, sign in as the same person,
        end the first browser's session, then press "Call the API" there again: 401 at once,
-       although the token has not expired. "Refresh" is refused too.
+       although the token has not expired. "Refresh" is refused too. Reload the app: it has been
+       told, and has signed you out (back-channel logout).
     4. Open {places.issuer}/account/apps and take the app's access away.
     5. Point your own client at {places.issuer}: it registers itself
        (POST {places.issuer}/register), discovery tells the rest.

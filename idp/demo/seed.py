@@ -62,7 +62,11 @@ def _app(places: Places, now: datetime) -> Client:
         grant_types=(GrantType.AUTHORIZATION_CODE, GrantType.REFRESH_TOKEN),
         token_endpoint_auth_method=AuthMethod.BASIC,
         scope=(*STANDARD_SCOPES, *SCOPES),
-        metadata={"client_uri": places.app},
+        metadata={
+            "client_uri": places.app,
+            "backchannel_logout_uri": places.backchannel_logout,
+            "backchannel_logout_session_required": True,
+        },
         secret_hash=_hash(places.secret(APP_ID)),
         created_at=now,
         updated_at=now,

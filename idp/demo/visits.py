@@ -33,7 +33,11 @@ class ApiAnswer:
 
 @dataclass(slots=True, kw_only=True)
 class Visit:
-    """One signed-in person in one browser. ``form_key`` guards the forms against other sites."""
+    """One signed-in person in one browser. ``form_key`` guards the forms against other sites.
+
+    ``ended``: the provider has told us that it is over. An ordinary app would forget the tokens; this one
+    keeps them to show that they are dead.
+    """
 
     claims: dict[str, Any]
     token: dict[str, Any]
@@ -41,6 +45,7 @@ class Visit:
     answer: ApiAnswer | None = None
     refreshes: int = 0
     id_token: str = ""
+    ended: bool = False
 
     @property
     def access_claims(self) -> dict[str, Any]:
@@ -68,6 +73,14 @@ class Visits:
         """The visit of that id, if it is still known."""
         with self._lock:
             return self._visits.get(visit_id or "")
+
+    def end(self, sub: str | None, sid: str | None) -> None:
+        """The visits of that session, or without one those of that person (Back-Channel Logout 1.0 section 2.7)."""
+        with self._lock:
+            for visit in self._visits.values():
+                same = visit.claims.get("sub") == sub if sid is None else visit.claims.get("sid") == sid
+                if same:
+                    visit.ended = True
 
     def close(self, visit_id: str | None) -> Visit | None:
         """Forget it, and return what there was."""

@@ -120,7 +120,7 @@ class Schedule:
 
     def pause(self, attempts: int, chance: float) -> timedelta:
         """Until the next attempt after so many; ``chance`` is from 0 to 1."""
-        steps = min(attempts - 1, 32)
+        steps = min(attempts - 1, 12)
         return min(self.longest, self.first * self.factor**steps) * (0.8 + 0.4 * chance)
 
     def over(self, message: OutboxMessage, now: datetime, *, refused: bool) -> bool:

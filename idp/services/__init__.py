@@ -19,6 +19,7 @@ from .deliveries import Outbox
 from .housekeeping import Housekeeping
 from .interactions import InteractionFlow
 from .keys import Keys
+from .notices import Notices
 from .refresh import Refreshing
 from .sessions import SessionControl
 from .sign_in import SignIn
@@ -43,6 +44,7 @@ class Services:
     clients: Clients
     resources: Resources
     housekeeping: Housekeeping
+    notices: Notices
     outbox: Outbox
 
 
@@ -66,5 +68,6 @@ def build(stores: Stores, settings: Settings, master_keys: MasterKeys) -> Servic
         clients=Clients(stores, sessions),
         resources=Resources(stores),
         housekeeping=Housekeeping(stores, sessions, keys),
+        notices=Notices(stores),
         outbox=Outbox(stores),
     )

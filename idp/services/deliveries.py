@@ -21,8 +21,8 @@ from ..domain.outbox import Backlog, OutboxMessage, Schedule, Search
 from ..domain.ports import Stores
 from ..errors import NotFound
 
-LEASE = timedelta(seconds=60)
-MARGIN = timedelta(seconds=20)
+LEASE = timedelta(seconds=30)
+MARGIN = timedelta(seconds=15)
 """A message whose lease is nearly over is not begun: another worker might be sending it before we are done."""
 
 log = structlog.get_logger(__name__)

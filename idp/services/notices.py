@@ -13,10 +13,11 @@ nobody has left, and nothing of theirs has ended.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from uuid import UUID
 
-from ..domain.outbox import MessageKind, OutboxMessage
+from ..domain.outbox import MessageKind, OutboxMessage, Telling
 from ..domain.ports import Stores
 from ..domain.session import ClientSession, Ended, EndReason, EndTarget, Session, ThisSession
 from ..domain.user import User
@@ -24,6 +25,7 @@ from ..domain.user import User
 TOLD_BY_MAIL = {EndReason.REFRESH_REUSE, EndReason.CODE_REUSE, EndReason.PASSWORD_RESET}
 _RAN_OUT = {EndReason.IDLE, EndReason.ABSOLUTE}
 _FIRST_BROWSER = timedelta(minutes=5)
+SHOWN = timedelta(days=28)
 
 
 class Notices:
@@ -45,6 +47,15 @@ class Notices:
         self._stores.outbox.put(
             [self._message(MessageKind.MAIL, session.created_at, payload, user_id=user.id, session_id=session.id)]
         )
+
+    def told(self, user_id: UUID) -> Mapping[UUID, Sequence[Telling]]:
+        """Of each Session that ended lately, which apps were told of it: the latest word to each. One query."""
+        tellings = self._stores.outbox.tellings(user_id, self._stores.clock.now() - SHOWN)
+        latest = {(item.session_id, item.client_id): item for item in reversed(tellings)}
+        found: dict[UUID, list[Telling]] = {}
+        for item in latest.values():
+            found.setdefault(item.session_id, []).append(item)
+        return found
 
     # ── inside ───────────────────────────────────────────────────────────────────────────────────
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 from ..domain.device import Device
+from ..domain.outbox import Telling
 from ..domain.session import Session
 from ..services.sessions import DeviceView, EndedView
 from .app_face import clean_name
@@ -14,6 +16,7 @@ from .languages import gettext
 from .presentation import (
     Moment,
     active_now,
+    apps_told,
     ended_by,
     exactly,
     listed,
@@ -43,12 +46,13 @@ class DeviceCard:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndedCard:
-    """One sign-in that is over: where, when, by what."""
+    """One sign-in that is over: where, when, by what, and which apps know it."""
 
     title: str
     kind: str
     ended: Moment
     by: str
+    told: tuple[str, ...]
 
 
 def device_card(view: DeviceView, now: datetime) -> DeviceCard:
@@ -87,7 +91,7 @@ def device_title(device: Device) -> str:
     return clean_name(device.name or "") or read_agent(device.user_agent).title
 
 
-def ended_card(view: EndedView, now: datetime) -> EndedCard:
+def ended_card(view: EndedView, told: Sequence[Telling], now: datetime) -> EndedCard:
     """One ended sign-in. One that ran out unnoticed ended when its idle or absolute end came."""
     session = view.session
     agent = read_agent(view.device.user_agent if view.device else session.user_agent)
@@ -97,4 +101,5 @@ def ended_card(view: EndedView, now: datetime) -> EndedCard:
         kind=agent.kind,
         ended=moment(at, now),
         by=ended_by(session.end_reason),
+        told=apps_told(told),
     )

@@ -15,7 +15,9 @@ from babel.dates import format_date, format_datetime, format_timedelta
 from babel.lists import format_list
 from ua_parser import parse
 
+from ..domain.outbox import MessageState, Telling
 from ..domain.session import EndReason
+from .app_face import clean_name
 from .languages import current_locale, gettext, lazy_gettext
 
 ACTIVE = timedelta(minutes=5)
@@ -156,6 +158,28 @@ _REASONS = {
 def ended_by(reason: EndReason | None) -> str:
     """By what a sign-in ended (pages.md 45). None: it ran out and nobody has written it down yet."""
     return str(_REASONS.get(reason or EndReason.IDLE, _BY_YOU))
+
+
+_TOLD = {
+    (MessageState.DELIVERED, True): lazy_gettext("Told: %(apps)s"),
+    (MessageState.WAITING, False): lazy_gettext("Being told: %(apps)s"),
+    (MessageState.WAITING, True): lazy_gettext("Not reached yet, trying again: %(apps)s"),
+    (MessageState.GAVE_UP, True): lazy_gettext("Could not be reached: %(apps)s"),
+}
+
+
+def apps_told(tellings: Sequence[Telling]) -> tuple[str, ...]:
+    """Which apps know that a sign-in is over, and which do not yet or never will; a sentence each (pages.md 44)."""
+    said = []
+    for (state, tried), sentence in _TOLD.items():
+        names = [_app(item) for item in tellings if item.state is state and (item.attempts > 0) is tried]
+        if names:
+            said.append(str(sentence) % {"apps": listed(list(dict.fromkeys(sorted(names))))})
+    return tuple(said)
+
+
+def _app(telling: Telling) -> str:
+    return clean_name(telling.client_name or "") or gettext("an app that is gone")
 
 
 def short_address(address: str) -> str:

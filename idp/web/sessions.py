@@ -42,8 +42,10 @@ class SessionPages:
         current = self.pages.signed_in()
         overview, now = self._overview(current), self.pages.now()
         devices = [device_card(view, now) for view in overview.devices]
+        told = self.pages.services.notices.told(current.user.id) if overview.ended else {}
+        ended = [ended_card(view, told.get(view.session.id, ()), now) for view in overview.ended]
         return self.pages.show_live(
-            "account/sessions.html", devices=devices, ended=[ended_card(view, now) for view in overview.ended],
+            "account/sessions.html", devices=devices, ended=ended,
             others=sum(not card.this for card in devices), message=_said(overview), minutes=self._minutes(),
             here="sessions",
         )  # fmt: skip

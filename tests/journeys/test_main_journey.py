@@ -20,8 +20,17 @@ from .people import Person, answer, at_app, fill_in, open_devices, press, sign_i
 
 def access_claims(page: Page) -> dict[str, Any]:
     """What the app shows of its access token."""
-    rows = page.locator("table").nth(1).locator("tr")
+    rows = page.get_by_role("table", name=re.compile("What the access token says")).locator("tr")
     return {row.locator("th").inner_text(): row.locator("td").inner_text() for row in rows.all()}
+
+
+def signed_out_by_back_channel(page: Page) -> None:
+    """The app is told within seconds, and shows it when it is looked at."""
+    end = time.monotonic() + 60
+    heading = page.get_by_role("heading", level=1)
+    while heading.inner_text() != "You have been signed out":
+        assert time.monotonic() < end
+        page.reload()
 
 
 @pytest.mark.promise("P1")
@@ -61,6 +70,12 @@ def test_a_session_ended_elsewhere_is_refused_at_the_next_call(
     assert json.loads(unexpired["exp"]) > time.time() + 60, "which has not expired"
     status, reason = answer(laptop.page, "Refresh")
     assert (status, reason) == ("400", "invalid_grant")
+
+    signed_out_by_back_channel(laptop.page)
+    assert person.email not in laptop.page.content()
+    phone.page.goto(f"{places.issuer}/account/sessions")
+    phone.page.locator("summary", has_text="Signed out in the last 28 days").click()
+    expect(phone.page.locator(".past")).to_contain_text("Told: Notebook")
 
     watching.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
     expect(watching.get_by_role("heading", level=1)).to_have_text("You have been signed out on another device")

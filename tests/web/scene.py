@@ -18,6 +18,7 @@ from idp.domain.client import Client, ClientOrigin
 from idp.domain.decision import AskConsent, Decision, SignIn
 from idp.domain.device import Device, Origin
 from idp.domain.interaction import AuthorizationRequest, Interaction
+from idp.domain.outbox import Telling
 from idp.domain.session import EndReason, Factor, Session
 from idp.domain.user import User
 from idp.errors import NotFound, ProofRequired, SignInRefused
@@ -123,6 +124,7 @@ class Scene:
     devices: list[Any] = field(default_factory=list)
     ended: list[Any] = field(default_factory=list)
     apps: list[Any] = field(default_factory=list)
+    told: dict[UUID, list[Telling]] = field(default_factory=dict)
     done: list[tuple[Any, ...]] = field(default_factory=list)
 
     def sign_in(self) -> None:
@@ -175,6 +177,7 @@ class Scene:
                 require_proof=self._proof,
                 end_session=lambda target, reason, **more: self.done.append(("end", target, reason)),
             ),
+            notices=SimpleNamespace(told=lambda user_id: self.told),
             consents=SimpleNamespace(
                 describe=lambda scopes, user: sentences(scopes),
                 allow=lambda interaction, session: self.done.append(("allow", interaction.id)),

@@ -8,9 +8,10 @@ from uuid import UUID
 import pytest
 from flask.testing import FlaskClient
 
+from idp.domain.outbox import MessageState, Telling
 from idp.domain.session import EndReason, OtherDevices, WholeDevice, WholeUser
 
-from .scene import TOKEN, USER, Scene
+from .scene import NOW, TOKEN, USER, Scene
 
 PHONE = UUID(int=2)
 FORM = {"csrf_token": TOKEN}
@@ -38,6 +39,31 @@ def test_each_device_in_words(client: FlaskClient) -> None:
                   'title="21 Nov 2026, 14:45 UTC"', "Signed out in the last 28 days",
                   "by you, from the list of devices"):  # fmt: skip
         assert words in text
+
+
+def telling(name: str | None, state: MessageState, attempts: int = 1) -> Telling:
+    """What became of telling an app of the one sign-in that is over."""
+    return Telling(
+        session_id=UUID(int=109), client_id=name or "gone", client_name=name, state=state, attempts=attempts,
+        created_at=NOW,
+    )  # fmt: skip
+
+
+def test_which_apps_know_that_it_is_over(client: FlaskClient, scene: Scene) -> None:
+    """pages.md 44: apps that were told are named, and so are those that were not."""
+    scene.told = {
+        UUID(int=109): [
+            telling("Wiki", MessageState.DELIVERED), telling("<b>Mail", MessageState.WAITING, 3),
+            telling("Photos", MessageState.DELIVERED), telling("New", MessageState.WAITING, 0),
+            telling(None, MessageState.GAVE_UP),
+        ],
+        UUID(int=1): [telling("Of another sign-in", MessageState.DELIVERED)],
+    }  # fmt: skip
+    text = client.get("/account/sessions").text
+    for words in ("Told: Photos and Wiki<", "Not reached yet, trying again: &lt;b&gt;Mail<", "Being told: New<",
+                  "Could not be reached: an app that is gone<"):  # fmt: skip
+        assert words in text
+    assert "Of another" not in text
 
 
 def test_every_button_says_what_it_ends(client: FlaskClient) -> None:
