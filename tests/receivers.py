@@ -18,7 +18,7 @@ from urllib.parse import parse_qs
 
 from .provider import claims_of
 
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 150.0
 
 
 @dataclass
@@ -75,7 +75,7 @@ class Receiver:
         return [arrival for arrival in list(self.arrivals) if arrival.path == path]
 
     def wait(self, enough: Callable[[], bool]) -> None:
-        """Until it is so. Fails after a minute."""
+        """Until it is so. Fails after minutes."""
         end = time.monotonic() + PATIENCE_SECONDS
         while not enough():
             assert time.monotonic() < end, f"only {len(self.arrivals)} arrived"

@@ -20,7 +20,7 @@ from tests.receivers import Receiver
 from tests.running import Operator, RunningProvider, operating
 from tests.storage.people import joined, sign_in
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("worker"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("worker"), pytest.mark.timeout(600)]
 STOP_SECONDS = 10.0
 
 
@@ -70,7 +70,7 @@ def stopped_in_time(process: subprocess.Popen[bytes]) -> None:
     began = time.monotonic()
     process.send_signal(signal.SIGTERM)
     assert process.wait(STOP_SECONDS + 20) == 0
-    assert time.monotonic() - began < STOP_SECONDS + 5, "five for a busy machine to clear up"
+    assert time.monotonic() - began < STOP_SECONDS + 15, "some for a busy machine to clear up"
 
 
 @pytest.mark.promise("I12")
