@@ -181,6 +181,16 @@ class Verifier:
         """Would mode ``stream`` decide in memory at this moment?"""
         return self._revocations.fresh
 
+    @property
+    def follows_by(self) -> str:
+        """How the revocations are followed: ``events``, ``polling``, or nothing while they are not."""
+        return self._follower.by if self._follower is not None else ""
+
+    @property
+    def revocations(self) -> int:
+        """How many are in memory."""
+        return len(self._revocations)
+
 
 def _reading(
     source: Issuer, own: str, state: RevocationState, timeout: float, bound: float

@@ -1,17 +1,23 @@
-"""The built wheel, in a fresh virtual environment outside the checkout, serves pages."""
+"""The built wheel, in a fresh virtual environment outside the checkout, serves pages.
+
+In another one that has only what the extra ``resource-server`` names, its SDK verifies tokens.
+"""
 
 from __future__ import annotations
 
+import importlib.metadata
 import json
 import re
 import subprocess
 import sys
 import sysconfig
+import tomllib
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 from tests.packaging.serving import Served, clean_environment, serving
 
@@ -91,3 +97,67 @@ def test_it_knows_its_migrations(installed: Path, tmp_path: Path) -> None:
     before = check()
     assert before.returncode == 1
     assert len(json.loads(before.stdout)["pending"]) == len(list((ROOT / "migrations" / "versions").glob("*.py")))
+
+
+def _needed(requirement: Requirement, found: set[str]) -> set[str]:
+    """The projects that this requirement brings, as installed here."""
+    extras = requirement.extras or {""}
+    found.add(requirement.name)
+    for line in importlib.metadata.requires(requirement.name) or []:
+        inner = Requirement(line)
+        wanted = inner.marker is None or any(inner.marker.evaluate({"extra": extra}) for extra in extras)
+        if wanted and inner.name not in found:
+            _needed(inner, found)
+    return found
+
+
+@pytest.fixture(scope="module")
+def sdk_alone(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A Python that has the wheel and the projects of the extra, and no other."""
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    projects: set[str] = set()
+    for line in extras["resource-server"]:
+        _needed(Requirement(line), projects)
+    folder = tmp_path_factory.mktemp("sdk")
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder / "venv")], check=True)
+    [packages] = (folder / "venv").glob("lib/python*/site-packages")
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(packages)
+    for project in projects:
+        for file in importlib.metadata.files(project) or []:
+            top = packages / file.parts[0]
+            if file.parts[0] not in ("..", "__pycache__") and not top.exists():
+                top.symlink_to(Path(str(file.locate())).parents[len(file.parts) - 1] / file.parts[0])
+    return folder / "venv" / "bin" / "python"
+
+
+_VERIFY = """
+import sys
+from idp.resource_server import ProtectedResource, TokenInvalid, Verifier, VerifierUnavailable
+import idp.resource_server.asgi
+verifier = Verifier("http://127.0.0.1:9", "https://api.example", client_id="a", client_secret="b", mode="stream")
+for token, expected in (("a.b.c", TokenInvalid), (sys.argv[1], VerifierUnavailable)):
+    try:
+        verifier.check(token)
+    except expected as error:
+        print(type(error).__name__)
+for name in ("flask", "django", "starlette", "sqlalchemy", "authlib"):
+    try:
+        __import__(name)
+    except ImportError:
+        print("no", name)
+verifier.close()
+"""
+
+
+def test_the_sdk_needs_what_its_extra_names_and_nothing_else(sdk_alone: Path, tmp_path: Path) -> None:
+    import jwt
+
+    token = jwt.encode({"sub": "ada"}, "x" * 32, "HS256", headers={"typ": "at+jwt", "kid": "rsa"})
+    done = subprocess.run(
+        [sdk_alone, "-c", _VERIFY, token],
+        cwd=tmp_path, env=clean_environment(), capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    frameworks = [f"no {name}" for name in ("flask", "django", "starlette", "sqlalchemy", "authlib")]
+    assert done.stdout.split("\n")[:-1] == ["TokenInvalid", "VerifierUnavailable", *frameworks]
