@@ -68,7 +68,10 @@ _SWEEPS = (
     _Sweep(interactions, interactions.c.expires_at < _BEFORE, timedelta(hours=1)),
     _Sweep(
         refresh_families,
-        or_(_F.expires_at < _BEFORE, SecondsAfter(_F.rotated_at, _F.idle_seconds) < _BEFORE),
+        and_(
+            _F.created_at < _BEFORE,  # what ended before was made before: an index knows that
+            or_(_F.expires_at < _BEFORE, SecondsAfter(_F.rotated_at, _F.idle_seconds) < _BEFORE),
+        ),
         _SHOWN,
     ),
     _Sweep(client_sessions, or_(_C.ended_at < _BEFORE, _UNUSED_CLIENT_SESSION), _SHOWN),
