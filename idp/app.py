@@ -25,6 +25,7 @@ from .domain.outbox import MessageKind
 from .domain.ports import Stores
 from .errors import IdpError, Unavailable
 from .fast_lane import FastLane
+from .metrics import from_settings
 from .oauth.cors import install as install_cors
 from .oauth.cors import mount_preflights
 from .oauth.responses import error_for_programs, json_answer
@@ -54,6 +55,7 @@ from .services.deliveries import Deliveries, Handler, tombstones
 from .settings import Settings
 from .storage import migrate
 from .storage.database import db, engine_options
+from .storage.hot_copy import Witness
 from .storage.stores import HotOptions, build_stores
 
 log = structlog.get_logger(__name__)
@@ -109,7 +111,8 @@ def create_app(settings: Settings) -> Flask:
     db.init_app(app)
     migrate.migrate.init_app(app, db, directory=str(MIGRATIONS))
     master_keys = settings.master_keys()
-    stores = _stores(app, settings, master_keys)
+    metrics = from_settings(settings)
+    stores = _stores(app, settings, master_keys, metrics.witness)
     services = build(stores, settings, master_keys)
     deliveries = Deliveries(stores, _handlers(app, settings, stores, services))
     app.extensions["idp"] = Extension(settings, stores, services, deliveries)
@@ -117,7 +120,8 @@ def create_app(settings: Settings) -> Flask:
     request_log = logs.RequestLog(settings, stores.randomness.token)
     endpoints = _mount(app, settings, stores, services, master_keys, request_log)
     ordinary = web.static_files(settings, Again(app.wsgi_app))
-    app.wsgi_app = Bodies(FastLane(ordinary, settings, request_log, endpoints), MAX_BODY)  # type: ignore[method-assign]
+    bodies = Bodies(FastLane(ordinary, settings, request_log, endpoints), MAX_BODY)
+    app.wsgi_app = metrics.around(bodies)  # type: ignore[method-assign, assignment]
     return app
 
 
@@ -142,7 +146,7 @@ def _database(settings: Settings) -> dict[str, object]:
     }  # fmt: skip
 
 
-def _stores(app: Flask, settings: Settings, master_keys: MasterKeys) -> Stores:
+def _stores(app: Flask, settings: Settings, master_keys: MasterKeys, witness: Witness) -> Stores:
     """Flask-SQLAlchemy makes the engine; an embedded database is brought up to date at once."""
     embedded = settings.sql_url.startswith("sqlite")
     if embedded and not settings.database_url:
@@ -151,16 +155,16 @@ def _stores(app: Flask, settings: Settings, master_keys: MasterKeys) -> Stores:
         engine = db.engine
         if embedded:
             migrate.upgrade(engine, MIGRATIONS)
-    return build_stores(engine, master_keys, MIGRATIONS, hot=_hot(settings))
+    return build_stores(engine, master_keys, MIGRATIONS, hot=_hot(settings, witness))
 
 
-def _hot(settings: Settings) -> HotOptions | None:
+def _hot(settings: Settings, witness: Witness) -> HotOptions | None:
     """The hot copy, where there is a Redis; a tombstone outlives every access token."""
     if settings.redis_url is None:
         return None
     return HotOptions(
         url=settings.redis_url.get_secret_value(), replicas=settings.redis_replicas,
-        tombstone_seconds=settings.access_token_life + 60,
+        tombstone_seconds=settings.access_token_life + 60, witness=witness,
     )  # fmt: skip
 
 

@@ -13,6 +13,9 @@ from ..domain.key import KeyState, SigningKey
 from ..domain.outbox import Backlog
 from ..errors import ConfigurationError, IdpError, Unavailable
 from ..settings import Settings
+from ..storage.redis_health import findings
+from ..storage.redis_url import servers
+from ..storage.system import SystemClock
 from . import database
 from .findings import FAIL, GOOD, WARN, Check
 from .runtime import Runtime, application
@@ -82,6 +85,20 @@ def _database_files(settings: Settings) -> Check:
     if found := [str(path) for path in files if _open_to_others(path)]:
         return Check("db files", WARN, f"{', '.join(found)}: open to other users", f"chmod 600 {' '.join(found)}")
     return Check("db files", GOOD, f"{main}, for nobody else")
+
+
+# ── redis ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+def redis_checks(settings: Settings) -> Iterator[Check]:
+    """Reachability, and what the hot copy assumes of it."""
+    if settings.redis_url is None:
+        yield Check("redis", GOOD, "none: every look-up reads the database")
+        return
+    found = servers(settings.redis_url.get_secret_value(), settings.redis_replicas, lambda _opened: None)
+    for finding in findings(found, lambda: SystemClock().now().timestamp()):
+        level = FAIL if finding.fatal else WARN if finding.todo else GOOD
+        yield Check("redis", level, f"{finding.server}: {finding.text}", finding.todo)
 
 
 # ── the database and what is in it ────────────────────────────────────────────────────────────────

@@ -16,7 +16,7 @@ from .. import logs
 from ..errors import ConfigurationError
 from ..settings import Settings, load
 from .arguments import leaf
-from .checks import database_checks, file_checks, mail_check
+from .checks import database_checks, file_checks, mail_check, redis_checks
 from .findings import FAIL, Check
 from .output import OK, REFUSED, Answer, table
 
@@ -49,6 +49,7 @@ def _checks() -> Iterator[Check]:
     yield Check("settings", "ok", f"{settings.issuer}, all {len(Settings.model_fields)} settings can be used")
     yield from file_checks(settings)
     yield mail_check(settings)
+    yield from redis_checks(settings)
     yield from database_checks(settings)
 
 

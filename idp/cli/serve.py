@@ -18,6 +18,7 @@ import socket
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ConfigurationError
+from ..metrics import shared_by_workers
 from . import database
 from .arguments import count, leaf, port
 from .output import Answer
@@ -60,10 +61,11 @@ def _run(arguments: argparse.Namespace) -> Answer:
         extension.services.keys.signer()  # a wrong master key is refused here, not at the first sign-in
     multiprocessing.set_start_method("spawn", force=True)
     address = (arguments.host, arguments.port)
-    if arguments.streams:
-        streams(*address, arguments.workers or 1, settings.streams_limit).serve()
-    else:
-        server(*address, arguments.workers or cores(), arguments.threads).serve()
+    with shared_by_workers(settings):
+        if arguments.streams:
+            streams(*address, arguments.workers or 1, settings.streams_limit).serve()
+        else:
+            server(*address, arguments.workers or cores(), arguments.threads).serve()
     return Answer({"stopped": True}, "")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,9 @@ import pytest
 
 from idp.cli import checks, database
 from idp.settings import Settings
+from idp.storage.system import SystemClock
 from tests.cli.conftest import Idp, Ran
+from tests.redis_server import RedisServer, until
 
 KEY = "A" * 43
 
@@ -110,3 +112,58 @@ def test_files_open_to_others_are_told(idp: Idp, tmp_path: Path) -> None:
     assert found(ran)["data dir"]["todo"].startswith("chmod 700")
     assert found(ran)["master key"]["todo"].startswith("chmod 600")
     assert found(ran)["db files"]["todo"].startswith("chmod 600")
+
+
+# ── redis ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+def redis_findings(ran: Ran) -> list[tuple[str, str]]:
+    return [
+        (check["level"], check["text"].partition(": ")[2]) for check in ran.json()["checks"] if check["name"] == "redis"
+    ]
+
+
+def test_a_redis_as_it_should_be(idp: Idp, redis: RedisServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IDP_REDIS_URL", redis.url)
+    ran = idp("doctor", "--json")
+    ((level, text),) = redis_findings(ran)
+    assert (ran.code, level) == (0, "ok")
+    assert text.startswith("Redis 7")
+
+
+def test_a_redis_that_is_away_fails(idp: Idp, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IDP_REDIS_URL", "redis://127.0.0.1:1")
+    ran = idp("doctor", "--json")
+    assert (ran.code, redis_findings(ran)[0][0]) == (1, "fail")
+
+
+def test_what_the_hot_copy_assumes_of_redis_is_looked_at(
+    idp: Idp, redis: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IDP_REDIS_URL", redis.url)
+    monkeypatch.setenv("IDP_REDIS_REPLICAS", "1")
+    monkeypatch.setattr(SystemClock, "now", lambda _self: datetime.now(UTC) - timedelta(seconds=90))
+    redis.cli("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
+    redis.cli("CONFIG", "SET", "save", "3600 1")
+    try:
+        ran = idp("doctor", "--json")
+    finally:
+        redis.cli("CONFIG", "SET", "maxmemory-policy", "noeviction")
+        redis.cli("CONFIG", "SET", "save", "")
+    assert ran.code == 1
+    policy, disk, replicas, clock = redis_findings(ran)
+    assert policy == ("fail", "maxmemory-policy is allkeys-lru")
+    assert disk == ("warn", "it keeps its data on disk")
+    assert replicas == ("warn", "0 replicas are connected, 1 must confirm")
+    assert clock[0] == "warn"
+    assert "+90." in clock[1]
+
+
+def test_a_replica_that_need_not_confirm_is_told(idp: Idp, redis: RedisServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IDP_REDIS_URL", redis.url)
+    with redis.replica() as replica:
+        until(lambda: redis.info("replication")["connected_slaves"] == 1)
+        assert redis_findings(idp("doctor", "--json")) == [("warn", "1 replicas are connected, 0 must confirm")]
+        monkeypatch.setenv("IDP_REDIS_URL", replica.url)
+        assert redis_findings(idp("doctor", "--json")) == [("fail", "it is a replica")]
+    until(lambda: redis.info("replication")["connected_slaves"] == 0)

@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.request import Request, urlopen
 
 import pytest
 import yaml
@@ -20,6 +21,7 @@ import yaml
 from idp.cli.serve import STOP_SECONDS
 from tests.packaging.serving import Served, clean_environment, serving
 from tests.processes import workers_of
+from tests.redis_server import until
 
 ROOT = Path(__file__).parents[2]
 IDP = [sys.executable, "-m", "idp"]
@@ -109,3 +111,20 @@ def test_workers_end_with_a_parent_that_was_killed(tmp_path: Path) -> None:
         while time.monotonic() < end and any(Path(f"/proc/{pid}").exists() for pid in workers):
             time.sleep(0.1)
         assert not any(Path(f"/proc/{pid}").exists() for pid in workers)
+
+
+def test_every_worker_counts_for_whoever_asks(tmp_path: Path) -> None:
+    """And what they count in is nobody else's, and gone when they are."""
+    environment = {"PYTHONPATH": str(ROOT), "IDP_METRICS_TOKEN": "a-token", "TMPDIR": str(tmp_path)}
+    with serving(IDP, tmp_path, "--workers", "2", "--threads", "2", **environment) as running:
+        (folder,) = tmp_path.glob("idp-metrics-*")
+        until(lambda: len(list(folder.glob("gauge_livesum_*.db"))) == 2)
+        for _ in range(40):
+            request = Request(f"{running.address}/.well-known/jwks.json", headers={"Connection": "close"})
+            urlopen(request, timeout=20).close()
+        assert folder.stat().st_mode & 0o077 == 0
+        request = Request(f"{running.address}/metrics", headers={"Authorization": "Bearer a-token"})
+        with urlopen(request, timeout=20) as answer:
+            told = answer.read().decode()
+        assert 'idp_request_seconds_count{endpoint="jwks",status="200"} 40.0' in told
+    assert not folder.exists()

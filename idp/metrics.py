@@ -1,0 +1,199 @@
+"""Numbers for operators, in Prometheus's text format: ``GET /metrics`` with ``IDP_METRICS_TOKEN``, else 404.
+
+Labels are words of this module alone; nothing that a request carries becomes one, so there is nothing of
+anybody in them, and nobody can make their number grow.
+
+Why outside of Flask: requests are counted wherever they are answered, in the fast lane too, and the
+endpoint answers while the databases do not. Why any ``Host`` may ask: a scraper calls each machine by its
+own name.
+
+With several workers each writes its numbers to files of a directory that ``idp serve`` makes for them,
+and whoever is asked adds them up (``PROMETHEUS_MULTIPROC_DIR``). The library must be imported after that
+variable is set, which is why it is imported late.
+"""
+
+from __future__ import annotations
+
+import hmac
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+from .settings import Settings
+from .storage.hot_copy import NoWitness, Witness
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+    from prometheus_client import CollectorRegistry
+
+PATH = "/metrics"
+DIRECTORY = "PROMETHEUS_MULTIPROC_DIR"
+_SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
+
+_LOOK_UPS = ("hit", "ended", "miss", "fallback")
+_FILLS = ("filled", "ended", "generation", "late", "failed")
+_MARKS = ("confirmed", "unconfirmed")
+_ENDPOINTS = {
+    "/authorize": "authorize", "/token": "token", "/introspect": "introspect", "/revoke": "revoke",
+    "/revocations": "revocations", "/userinfo": "userinfo", "/register": "register", "/logout": "logout",
+    "/healthz": "health", "/readyz": "health", "/.well-known/jwks.json": "jwks",
+    "/.well-known/openid-configuration": "discovery", "/.well-known/oauth-authorization-server": "discovery",
+}  # fmt: skip
+_BENEATH = (("/account", "account"), ("/login", "sign-in"), ("/consent", "consent"), ("/static", "static"))
+
+
+@contextmanager
+def shared_by_workers(settings: Settings) -> Iterator[None]:
+    """A private directory for the numbers of every worker started meanwhile, gone afterwards."""
+    if settings.metrics_token is None or DIRECTORY in os.environ:
+        yield
+        return
+    with TemporaryDirectory(prefix="idp-metrics-") as folder:
+        os.environ[DIRECTORY] = folder
+        try:
+            yield
+        finally:
+            del os.environ[DIRECTORY]
+
+
+class NoMetrics:
+    """Without a token: nothing is counted, and there is no such address."""
+
+    def __init__(self) -> None:
+        self.witness: Witness = NoWitness()
+
+    def around(self, application: WSGIApplication) -> WSGIApplication:
+        """The application as it is."""
+        return application
+
+
+class _HotCopyNumbers:
+    """Implements ``storage.hot_copy.Witness``. Every child is made at once: none is looked up by name."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        from prometheus_client import Counter, Gauge
+
+        def counter(name: str, text: str, outcomes: Iterable[str]) -> Mapping[str, Any]:
+            made = Counter(f"idp_hot_copy_{name}", text, ["outcome"], registry=registry)
+            return {outcome: made.labels(outcome) for outcome in outcomes}
+
+        self._look_ups = counter("look_ups", "Look-ups of sessions in the hot copy", _LOOK_UPS)
+        self._fills = counter("fills", "Leases offered to the hot copy", _FILLS)
+        self._marks = counter("tombstones", "Endings told to the hot copy", _MARKS)
+        text = "Redis servers that workers leave alone because they do not answer"
+        self._open = Gauge("idp_redis_breakers_open", text, registry=registry, multiprocess_mode="livesum")
+
+    def looked_up(self, outcome: str) -> None:
+        """One look-up."""
+        self._look_ups[outcome].inc()
+
+    def filled(self, outcome: str) -> None:
+        """One fill."""
+        self._fills[outcome].inc()
+
+    def marked(self, outcome: str) -> None:
+        """One ending."""
+        self._marks[outcome].inc()
+
+    def breaker(self, opened: bool) -> None:
+        """A breaker changed."""
+        self._open.inc(1 if opened else -1)
+
+
+class Metrics:
+    """The numbers of this process, and the endpoint that tells those of all."""
+
+    def __init__(self, token: str, prefix: str) -> None:
+        from prometheus_client import CollectorRegistry, Histogram
+
+        self._registry = CollectorRegistry()
+        self._expected = f"Bearer {token}".encode()
+        self._prefix = prefix
+        self._requests = Histogram(
+            "idp_request_seconds", "Seconds until an answer begins", ["endpoint", "status"], registry=self._registry,
+            buckets=_SECONDS,
+        )  # fmt: skip
+        self._known: dict[tuple[str, str], Any] = {}
+        self.witness: Witness = _HotCopyNumbers(self._registry)
+
+    def around(self, application: WSGIApplication) -> WSGIApplication:
+        """Count what ``application`` answers, and answer ``/metrics`` before it."""
+
+        def counted(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+            path = environ.get("PATH_INFO", "")
+            if path == self._prefix + PATH:
+                return self._tell(environ, start_response)
+            began = perf_counter()
+
+            def start(status: str, *rest: Any) -> Any:
+                self._observe(path, status[:3], perf_counter() - began)
+                return start_response(status, *rest)
+
+            return application(environ, start)
+
+        return counted
+
+    def _observe(self, path: str, status: str, seconds: float) -> None:
+        key = (endpoint(path.removeprefix(self._prefix)), status)
+        child = self._known.get(key)
+        if child is None:
+            child = self._known[key] = self._requests.labels(*key)
+        child.observe(seconds)
+
+    def _tell(self, environ: WSGIEnvironment, start_response: StartResponse) -> list[bytes]:
+        given = environ.get("HTTP_AUTHORIZATION", "").encode("utf-8", "surrogateescape")
+        if not hmac.compare_digest(given, self._expected):
+            headers = [("WWW-Authenticate", 'Bearer realm="metrics"'), ("Content-Length", "0")]
+            start_response("401 Unauthorized", headers)
+            return []
+        from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+        body = generate_latest(_everybodys(self._registry))
+        headers = [("Content-Type", CONTENT_TYPE_LATEST), ("Content-Length", str(len(body)))]
+        start_response("200 OK", [*headers, ("Cache-Control", "no-store")])
+        return [body]
+
+
+def from_settings(settings: Settings) -> Metrics | NoMetrics:
+    """Counting begins with a token for whoever asks."""
+    if settings.metrics_token is None:
+        return NoMetrics()
+    return Metrics(settings.metrics_token.get_secret_value(), settings.path_prefix)
+
+
+def endpoint(path: str) -> str:
+    """One of a few words for a path of ours; ``other`` for whatever anybody may ask for."""
+    found = _ENDPOINTS.get(path)
+    if found is not None:
+        return found
+    return next((word for start, word in _BENEATH if path.startswith(start)), "other")
+
+
+def _everybodys(own: CollectorRegistry) -> CollectorRegistry:
+    """The numbers of every worker, where there are several; gauges of those that are gone are left out."""
+    folder = os.environ.get(DIRECTORY)
+    if folder is None:
+        return own
+    from prometheus_client import CollectorRegistry, multiprocess
+
+    for file in Path(folder).glob("gauge_live*_*.db"):
+        pid = file.stem.rpartition("_")[2]
+        if pid.isdigit() and not _alive(int(pid)):
+            multiprocess.mark_process_dead(int(pid), folder)  # type: ignore[no-untyped-call]
+    everybody = CollectorRegistry()
+    multiprocess.MultiProcessCollector(everybody, path=folder)  # type: ignore[no-untyped-call]
+    return everybody
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

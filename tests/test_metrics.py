@@ -1,0 +1,82 @@
+"""Numbers for operators: for whoever has the token, in words of ours alone."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from pydantic import SecretStr
+
+from idp.metrics import endpoint
+from idp.settings import Settings
+
+from .provider import Provider, database, running, seeded
+from .redis_server import RedisServer
+
+__all__ = ["database", "seeded"]
+
+TOKEN = SecretStr("a-token-of-the-operator")
+BEARER = {"Authorization": f"Bearer {TOKEN.get_secret_value()}"}
+
+
+@pytest.fixture
+def provider(database: str) -> Iterator[Provider]:
+    with running(database, metrics_token=TOKEN) as made:
+        yield made
+
+
+def numbers(provider: Provider) -> dict[str, float]:
+    answer = provider.http.get("/metrics", headers=BEARER)  # by the machine's own name
+    assert (answer.status_code, answer.mimetype) == (200, "text/plain")
+    found = re.findall(r"^([a-z_]+(?:\{[^}]*\})?) ([0-9.e+-]+)$", answer.text, re.MULTILINE)
+    return {name: float(value) for name, value in found}
+
+
+def test_without_a_token_there_is_none(database: str) -> None:
+    with running(database) as provider:
+        assert provider.get("/metrics").status_code == 404
+
+
+@pytest.mark.parametrize("sent", ["", "Bearer", "Bearer wrong", "Basic a-token-of-the-operator", "Bearer \u00e9"])
+def test_the_token_is_needed(provider: Provider, sent: str) -> None:
+    answer = provider.get("/metrics", Authorization=sent)
+    assert (answer.status_code, answer.data) == (401, b"")
+    assert answer.headers["WWW-Authenticate"].startswith("Bearer")
+
+
+def test_requests_are_counted_by_endpoint_and_status(provider: Provider) -> None:
+    provider.get("/.well-known/jwks.json")
+    provider.get("/healthz")
+    provider.post("/introspect", {"token": "x"})
+    provider.get("/somebody%40example.com/secret")
+    found = numbers(provider)
+    for labels in ('jwks",status="200', 'health",status="200', 'introspect",status="401', 'other",status="404'):
+        assert found[f'idp_request_seconds_count{{endpoint="{labels}"}}'] == 1
+    assert not any("secret" in name for name in found)
+
+
+def test_endpoints_are_a_closed_set() -> None:
+    assert endpoint("/token") == "token"
+    assert endpoint("/account/sessions/3/end") == "account"
+    assert {endpoint(path) for path in ("/x", "/token/x", "", "//", "/\u00e9")} == {"other"}
+
+
+def test_the_hot_copy_is_counted(database: str, redis: RedisServer) -> None:
+    with running(database, metrics_token=TOKEN, redis_url=SecretStr(redis.url)) as provider:
+        app, ada = provider.register(), provider.sign_in()
+        token = provider.tokens(app, ada)["access_token"]
+        for _ in range(3):
+            assert provider.active(app, token)
+        assert provider.revoke(app, token).status_code == 200
+        assert not provider.active(app, token)
+        found = numbers(provider)
+    look_ups = {o: found[f'idp_hot_copy_look_ups_total{{outcome="{o}"}}'] for o in ("hit", "miss", "ended")}
+    assert look_ups == {"hit": 2, "miss": 1, "ended": 1}
+    assert found['idp_hot_copy_fills_total{outcome="filled"}'] == 1
+    assert found['idp_hot_copy_tombstones_total{outcome="confirmed"}'] == 1
+    assert found["idp_redis_breakers_open"] == 0
+
+
+def test_the_token_is_a_secret() -> None:
+    assert "operator" not in repr(Settings(metrics_token=TOKEN))
