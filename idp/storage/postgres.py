@@ -10,9 +10,9 @@ first attempt has done, or does it.
 Why one overdue statement condemns all connections older than it (``Connector.check_out``): they lead to
 the same server, and each of them would cost its user the whole wait again.
 
-Why a warning can be an error: ``statement_timeout`` also ends a COMMIT's wait for a synchronous standby, and then
-the server reports success, with a warning that the standby may not have it. Acknowledged and lost with the
-primary is what the standby is there to prevent, so whoever waited is told that it is unknown.
+Why a warning can be an error: when an operator cancels a COMMIT that waits for a synchronous standby
+(``pg_cancel_backend``), the server reports success, with a warning that the standby may not have it. To be
+acknowledged and then lost with the primary is what the standby is there to prevent: that, too, is unknown.
 
 Why connecting happens on another thread: the shortest ``connect_timeout`` is 2 s for each address of each
 host, and none covers the resolver. A caller waits ``CONNECT_SECONDS``; a connection that comes later is kept
