@@ -126,6 +126,13 @@ class PostgresServer:
         """Let them go on."""
         self._send(signal.SIGCONT)
 
+    def limit_files(self, size: int | None) -> None:
+        """No file may be written to beyond so many bytes: a disk that is full, but for the log of changes."""
+        limit = f"--fsize={'unlimited' if size is None else size}:"
+        for process in self.processes():
+            command = ["prlimit", "--pid", str(process), limit]  # as the same user: others may not
+            subprocess.run(command, user=unprivileged_user(), capture_output=True, check=False)
+
     def _send(self, number: signal.Signals) -> None:
         for process in self.processes():
             with suppress(ProcessLookupError):

@@ -343,6 +343,37 @@ def test_an_immediate_restart_loses_nothing_that_was_acknowledged(postgres: Post
     assert acknowledged <= kept
 
 
+# ── no room on the disk ──────────────────────────────────────────────────────────────────────────
+
+
+def test_without_room_writes_are_refused_and_reads_go_on(server: PostgresServer, database: Database) -> None:
+    """F-28, by the limit on the size of files: a table may not grow, its log (16 MB each) may.
+
+    Nothing of a transaction that met it is kept, and there is room again without a restart of anybody.
+    """
+    with database.work():
+        database.count(text("INSERT INTO things SELECT repeat(md5(i::text), 30) FROM generate_series(1, 20000) i"))
+    before = database.rows(text("SELECT count(*) FROM things"))
+    server.limit_files(17 * 1024 * 1024)
+    try:
+        for number in range(3):
+            with pytest.raises(Unavailable, match="could not extend file"), database.work():
+                put_much(database, number)
+        assert database.rows(text("SELECT count(*) FROM things")) == before
+    finally:
+        server.limit_files(None)
+    with database.work():
+        put_much(database, 1)
+    assert database.rows(text("SELECT count(*) FROM things")) != before
+
+
+def put_much(database: Database, number: int) -> None:
+    query = text(
+        "INSERT INTO things SELECT repeat(md5('more ' || :n || ' ' || i::text), 30) FROM generate_series(1, 500) i"
+    )
+    database.count(query, {"n": str(number)})
+
+
 class Writer:
     """Writes names, one transaction each, and remembers which were acknowledged."""
 
