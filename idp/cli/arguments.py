@@ -7,6 +7,7 @@ import getpass
 import json
 import sys
 from collections.abc import Callable
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from ..errors import InputRefused
@@ -85,6 +86,17 @@ def json_pair(text: str) -> tuple[str, object]:
         return name, json.loads(value)
     except ValueError:
         return name, value
+
+
+def moment(text: str) -> datetime:
+    """An ISO 8601 time with its zone, as argparse type."""
+    try:
+        found: datetime | None = datetime.fromisoformat(text)
+    except ValueError:
+        found = None
+    if found is None or found.tzinfo is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is no time like 2026-11-22T03:15:00Z")
+    return found
 
 
 def port(text: str) -> int:

@@ -21,6 +21,7 @@ from .interactions import InteractionFlow
 from .keys import Keys
 from .notices import Notices
 from .refresh import Refreshing
+from .restoring import Restoring
 from .sessions import SessionControl
 from .sign_in import SignIn
 from .tokens import Tokens
@@ -45,6 +46,7 @@ class Services:
     resources: Resources
     housekeeping: Housekeeping
     notices: Notices
+    restoring: Restoring
     outbox: Outbox
 
 
@@ -69,5 +71,6 @@ def build(stores: Stores, settings: Settings, master_keys: MasterKeys) -> Servic
         resources=Resources(stores),
         housekeeping=Housekeeping(stores, sessions, keys),
         notices=Notices(stores),
+        restoring=Restoring(stores, sessions),
         outbox=Outbox(stores),
     )

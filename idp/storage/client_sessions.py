@@ -29,6 +29,12 @@ _FACTS = (
 )  # fmt: skip
 _JOIN_ATTEMPTS = 3
 
+_OPEN = (
+    select(_C.id)
+    .where(_C.ended_at.is_(None), _C.created_at <= bindparam("moment"), _C.id > bindparam("place"))
+    .order_by(_C.id)
+    .limit(bindparam("most"))
+)
 _GET = select(*CLIENT_SESSION.columns).where(_KEY)
 _LIVENESS = select(*_FACTS).select_from(HELD).where(_KEY)
 _LIVENESS_WITH_USER = select(*_FACTS, *USER.columns).select_from(HELD).where(_KEY)
@@ -100,6 +106,10 @@ class SqlClientSessions:
     def get(self, sid: UUID) -> ClientSession | None:
         """By ``sid``, in whatever state."""
         return CLIENT_SESSION.read_one(self._db.hot_row(_GET, {"key": sid}))
+
+    def open_since_before(self, moment: datetime, after: UUID, limit: int) -> Sequence[UUID]:
+        """Begun at or before ``moment`` and not ended, by id."""
+        return [row[0] for row in self._db.rows(_OPEN, {"moment": moment, "place": after, "most": limit})]
 
     def liveness(self, sid: UUID, now: datetime) -> Liveness | None:
         """One statement by primary key."""

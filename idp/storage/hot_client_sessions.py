@@ -54,6 +54,10 @@ class HotClientSessions:
         """The record's."""
         return self._record.get(sid)
 
+    def open_since_before(self, moment: datetime, after: UUID, limit: int) -> Sequence[UUID]:
+        """The record's."""
+        return self._record.open_since_before(moment, after, limit)
+
     def liveness_with_user(self, sid: UUID, now: datetime) -> tuple[Liveness, User] | None:
         """The record's: what a person is called is not copied."""
         return self._record.liveness_with_user(sid, now)

@@ -60,6 +60,14 @@ _OF_USER = (
     )
     .order_by(sessions.c.last_seen_at.desc(), sessions.c.id)
 )
+_OPEN = (
+    select(sessions.c.id)
+    .where(
+        sessions.c.ended_at.is_(None), sessions.c.created_at <= bindparam("moment"), sessions.c.id > bindparam("place")
+    )
+    .order_by(sessions.c.id)
+    .limit(bindparam("most"))
+)
 _WHY = case((sessions.c.expires_at <= NOW, EndReason.ABSOLUTE.value), else_=EndReason.IDLE.value)
 _DUE = (
     select(sessions.c.id, _WHY)
@@ -126,6 +134,10 @@ class SqlSessions:
     def of_user(self, user_id: UUID, ended_since: datetime) -> Sequence[Session]:
         """Open ones and those ended since, latest activity first."""
         return SESSION.read_all(self._db.rows(_OF_USER, {"owner": user_id, "since": ended_since}))
+
+    def open_since_before(self, moment: datetime, after: UUID, limit: int) -> Sequence[UUID]:
+        """Begun at or before ``moment`` and not ended, by id."""
+        return [row[0] for row in self._db.rows(_OPEN, {"moment": moment, "place": after, "most": limit})]
 
     def due(self, now: datetime, limit: int) -> Sequence[tuple[UUID, EndReason]]:
         """Open ones past an end, with the reason to end them."""

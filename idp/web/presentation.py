@@ -152,6 +152,7 @@ _REASONS = {
     EndReason.USER_DISABLED: _BY_ADMINISTRATOR,
     EndReason.USER_DELETED: _BY_ADMINISTRATOR,
     EndReason.ADMINISTRATOR: _BY_ADMINISTRATOR,
+    EndReason.RESTORED: lazy_gettext("because everybody was signed out after a fault"),
 }
 
 

@@ -79,3 +79,26 @@ def test_a_server_is_upgraded_only_when_told(idp: Idp, monkeypatch: pytest.Monke
     assert idp("db", "upgrade").code == 0
     assert idp("db", "check").code == 0
     assert idp("user", "list").code == 0
+
+
+# ── after a restore ───────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.promise("P1")
+def test_after_a_restore_everybody_signs_in_again(idp: Idp) -> None:
+    assert idp("db", "upgrade").code == 0
+    done = idp("db", "restored", "--taken-at", "2026-11-20T03:15:00Z", "--json")
+    assert (done.code, done.json()) == (0, {"clients": 0, "ended": 0})
+    again = idp("db", "restored", "--taken-at", "2026-11-20T04:15:00+01:00")
+    assert again.code == 0
+    assert "Ended what the backup had open: 0." in again.out
+
+
+@pytest.mark.parametrize(("taken_at", "code"), [("yesterday", 2), ("2026-11-22T03:15:00", 2), ("2126-01-01T00:00Z", 1)])
+def test_a_time_that_is_none(idp: Idp, taken_at: str, code: int) -> None:
+    assert idp("db", "upgrade").code == 0
+    assert idp("db", "restored", "--taken-at", taken_at).code == code
+
+
+def test_when_the_backup_was_taken_must_be_said(idp: Idp) -> None:
+    assert idp("db", "restored").code == 2

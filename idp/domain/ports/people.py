@@ -87,6 +87,10 @@ class Sessions(Protocol):
         """The Session of a cookie with its user, in one statement, whatever their state."""
         ...
 
+    def open_since_before(self, moment: datetime, after: UUID, limit: int) -> Sequence[UUID]:
+        """Those that were begun at or before ``moment`` and have not ended, by id, beyond ``after``."""
+        ...
+
     def lock_live(self, session_id: UUID, now: datetime) -> Session | None:
         """Lock the row against a concurrent ending until the transaction ends; None if not live.
 
@@ -144,6 +148,10 @@ class ClientSessions(Protocol):
         ...
 
     def get(self, sid: UUID) -> ClientSession | None: ...
+
+    def open_since_before(self, moment: datetime, after: UUID, limit: int) -> Sequence[UUID]:
+        """Those that were begun at or before ``moment`` and have not ended, by id, beyond ``after``."""
+        ...
 
     def liveness(self, sid: UUID, now: datetime) -> Liveness | None:
         """The client session and what it hangs on, at this moment (P1, P5).

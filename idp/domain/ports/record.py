@@ -39,6 +39,10 @@ class Revocations(Protocol):
         """Append in commit order and return them with their ``seq`` (design.md 4.3)."""
         ...
 
+    def leap(self, step: int) -> None:
+        """Leave out ``step`` numbers. In a transaction."""
+        ...
+
     def page(self, seen: int, limit: int) -> LogPage:
         """What came after ``seen``: entries and head of one moment, in order, ``limit`` at most."""
         ...
