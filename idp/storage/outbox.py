@@ -12,8 +12,10 @@ Why ``attempts`` fences: it moves with every claim, so the outcome of a claim th
 worker slept past the lease) hits no row.
 
 Why turn by turn: ranking each lane's messages gives every receiver its first place before any gets its
-second, so a long queue for one delays no other. More candidates are looked at than are taken, because
-workers that ask at the same moment rank alike and skip what the other has locked.
+second, so a long queue for one delays no other. The ranking looks at a few hundred that are due longest:
+a queue longer than that is left out of the next claim while its receiver is busy (``idp.courier``). More
+candidates are looked at than are taken, because workers that ask at the same moment rank alike and skip
+what the other has locked.
 """
 
 from __future__ import annotations
@@ -59,6 +61,7 @@ _WAITING = and_(_O.delivered_at.is_(None), _O.gave_up_at.is_(None))
 _FREE = or_(_O.claimed_until.is_(None), _O.claimed_until <= NOW)
 _DUE = and_(_WAITING, _O.due_at <= NOW, _FREE)
 _CONTENDERS = 4
+_WINDOW = 500
 
 _ADD = insert(outbox)
 _PENDING = select(*MESSAGE.columns).where(_WAITING).order_by(_O.due_at, _O.id).limit(_MOST)
@@ -66,8 +69,11 @@ _ANY_DUE = select(_O.id).where(_DUE).limit(1)
 
 
 def _claim(lanes: ColumnElement[bool]) -> Update:
-    place = func.row_number().over(partition_by=_LANE, order_by=(_O.due_at, _O.id)).label("place")
-    ranked = select(_O.id, _O.due_at, place).where(_DUE, lanes).subquery("ranked")
+    early = (
+        select(_O.id, _O.due_at, _LANE.label("lane")).where(_DUE, lanes).order_by(_O.due_at).limit(_WINDOW).subquery()
+    )
+    place = func.row_number().over(partition_by=early.c.lane, order_by=(early.c.due_at, early.c.id)).label("place")
+    ranked = select(early.c.id, early.c.due_at, place).subquery("ranked")
     candidates = (
         select(*ranked.c)
         .where(ranked.c.place <= bindparam("share", type_=Integer))
