@@ -137,7 +137,7 @@ class Director:
 
     def _await_clients(self) -> None:
         """Until each process has seen something."""
-        until = time.monotonic() + 120
+        until = time.monotonic() + 600
         while len(self.files) < len(self.processes) or not all(path.stat().st_size for path in self.files):
             if time.monotonic() > until or any(process.poll() is not None for process in self.processes):
                 raise RuntimeError(f"the load does not start: see the logs in {self.stage.folder}")

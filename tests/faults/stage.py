@@ -186,16 +186,17 @@ class Stage:
 
     def apps(self) -> list[dict[str, Any]]:
         """Two trusted apps, of which one keeps its access when its person signs out."""
-        return [self._app(offline) for offline in (False, True)]
+        return [self.app(offline) for offline in (False, True)]
 
-    def _app(self, offline: bool) -> dict[str, Any]:
+    def app(self, offline: bool, **members: Any) -> dict[str, Any]:
+        """One; ``members`` as an operator sets them."""
         metadata = {
             "client_name": "Phone" if offline else "Web", "redirect_uris": [CALLBACK],
             "post_logout_redirect_uris": [CALLBACK], "token_endpoint_auth_method": "client_secret_post",
             "grant_types": ["authorization_code", "refresh_token"], "scope": "openid offline_access",
         }  # fmt: skip
         with self.operator.services.work():
-            new = self.operator.services.clients.create(metadata, origin=ClientOrigin.OPERATOR, trusted=True)
+            new = self.operator.services.clients.create(metadata, origin=ClientOrigin.OPERATOR, trusted=True, **members)
         return {"client_id": new.client.client_id, "secret": new.client_secret or "", "offline": offline}
 
     def people(self, count: int, name: str = "person") -> list[str]:

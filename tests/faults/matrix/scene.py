@@ -44,6 +44,11 @@ class Play:
         """One online, one offline."""
         return [App(**app) for app in self.stage.apps()]
 
+    @cached_property
+    def strict_app(self) -> App:
+        """Like the online one, with the default grace."""
+        return App(**self.stage.app(False, refresh_grace=30))
+
     def a_client(self, workers: list[Worker], everybody: Everybody | None = None) -> Client:
         """Somebody who asks these workers only."""
         chance = random.Random(next(_numbers))
