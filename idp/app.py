@@ -239,7 +239,9 @@ def _token_endpoints(
     settings: Settings, stores: Stores, services: Services, id_tokens: IdTokens
 ) -> tuple[oauth.Endpoint, ...]:
     address = _address_of_request(settings)
-    access_tokens = AccessTokens(settings.issuer, settings.access_token_life, services.keys, stores.randomness)
+    access_tokens = AccessTokens(
+        settings.issuer, settings.access_token_life, services.keys, stores.randomness, stores.clock
+    )
     assertions = ClientAssertions(
         settings.issuer, ClientKeys(Outgoing(settings.fetch_private_networks)), stores.assertion_ids, stores.clock
     )

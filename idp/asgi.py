@@ -24,7 +24,7 @@ def create_app(settings: Settings) -> Streams:
     engine = create_engine(url, hide_parameters=True, **engine_options(url, settings.database_pool_size))
     stores = build_stores(engine, settings.master_keys(), MIGRATIONS)
     keys = Keys(stores, settings)
-    access_tokens = AccessTokens(settings.issuer, settings.access_token_life, keys, stores.randomness)
+    access_tokens = AccessTokens(settings.issuer, settings.access_token_life, keys, stores.randomness, stores.clock)
     following = Following(settings.issuer, access_tokens, stores.revocations)
     return Streams(settings, following, stores.revocations, stores.clock)
 

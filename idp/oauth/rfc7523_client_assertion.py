@@ -113,7 +113,7 @@ class ClientAssertions:
         claims = jose.verify(
             assertion, lambda kid, alg: self._key(client, kid, alg), typ=(None, "JWT", "client-authentication+jwt"),
             issuer=client.client_id, audience=self._issuer, leeway=LEEWAY_SECONDS,
-            require=("iss", "sub", "aud", "exp", "jti"),
+            require=("iss", "sub", "aud", "exp", "jti"), now=self._clock.now().timestamp(),
         )  # fmt: skip
         if claims["sub"] != client.client_id or claims["aud"] != self._issuer:
             raise TokenRejected("sub or aud")

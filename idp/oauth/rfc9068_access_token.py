@@ -14,7 +14,7 @@ from uuid import UUID
 
 from .. import jose
 from ..domain.claims import requested
-from ..domain.ports import Randomness
+from ..domain.ports import Clock, Randomness
 from ..errors import TokenRejected
 from ..services.codes import Grant
 from ..services.keys import Keys
@@ -41,11 +41,12 @@ class AccessToken:
 class AccessTokens:
     """Make and read access tokens of this issuer."""
 
-    def __init__(self, issuer: str, life: int, keys: Keys, randomness: Randomness) -> None:
+    def __init__(self, issuer: str, life: int, keys: Keys, randomness: Randomness, clock: Clock) -> None:
         self._issuer = issuer
         self.life = life
         self._keys = keys
         self._randomness = randomness
+        self._clock = clock
         self._known = jose.Known()
 
     def make(self, grant: Grant, now: datetime) -> str:
@@ -70,7 +71,7 @@ class AccessTokens:
         """Verify one of ours. Raises TokenRejected. ``audience`` None leaves ``aud`` to the caller."""
         claims = jose.verify(
             token, self._keys.find, typ=(TYP,), issuer=self._issuer, audience=audience, require=_REQUIRED,
-            known=self._known,
+            known=self._known, now=self._clock.now().timestamp(),
         )  # fmt: skip
         try:
             sid = UUID(claims["sid"]) if "sid" in claims else None

@@ -13,6 +13,7 @@ from .assertion_ids import SqlAssertionIds
 from .cleanup import SqlSweeper
 from .client_sessions import SqlClientSessions
 from .clients import SqlClients
+from .clock import DatabaseClock
 from .codes import SqlCodes
 from .consents import SqlConsents
 from .database import Database
@@ -66,7 +67,7 @@ def build_stores(
     database = Database(engine)
     stores = Stores(
         work=SqlWork(database),
-        clock=clock or SystemClock(),
+        clock=clock or _clock(engine),
         randomness=randomness or SystemRandomness(),
         vault=AesVault(master_keys),
         passwords=ArgonPasswords(),
@@ -91,6 +92,11 @@ def build_stores(
         health=SqlHealth(database, migrations),
     )
     return stores if hot is None else _with_hot_copy(stores, database, hot)
+
+
+def _clock(engine: Engine) -> Clock:
+    own = SystemClock()
+    return own if engine.dialect.name == "sqlite" else DatabaseClock(engine, own)
 
 
 def _with_hot_copy(stores: Stores, database: Database, hot: HotOptions) -> Stores:
