@@ -156,13 +156,15 @@ class LogoutEndpoint:
         return response
 
     def _end(self, current: Current | None) -> None:
-        if current is None:
-            return
+        secret = self._browser.read().session_secret
         with self._services.work():
-            self._services.sessions.end_session(
-                ThisSession(current.session.id), EndReason.RP_LOGOUT, by=f"user:{current.user.id}",
-                origin=self._browser.origin(),
-            )  # fmt: skip
+            if current is not None:
+                self._services.sessions.end_session(
+                    ThisSession(current.session.id), EndReason.RP_LOGOUT, by=f"user:{current.user.id}",
+                    origin=self._browser.origin(),
+                )  # fmt: skip
+            elif secret is not None:
+                self._services.sessions.end_again(secret)
 
     def _done(self, asked: LogoutRequest, *, after_form: bool, ended: bool) -> Response:
         """Leave for the app only if a hint of ours or the person's own answer vouches for that.

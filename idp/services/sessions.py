@@ -171,6 +171,15 @@ class SessionControl:
         self._settling.after_commit(target, now, awaited=awaited)
         return ended
 
+    def end_again(self, session_secret: str) -> None:
+        """Whoever asks for the end of a Session that has ended is told "done" no sooner than who asked first.
+
+        They may be the same, asking again because no answer came. In the caller's transaction.
+        """
+        found = self._stores.sessions.by_secret(secret_hash(session_secret))
+        if found is not None and found[0].ended_at is not None:
+            self._settling.after_commit(ThisSession(found[0].id), self._stores.clock.now(), awaited=True)
+
     def end_due(self, limit: int = 200) -> int:
         """End sessions past their idle or absolute end; says how many. In the caller's transaction."""
         due = self._stores.sessions.due(self._stores.clock.now(), limit)

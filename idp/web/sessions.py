@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from uuid import UUID
 
 from flask import Blueprint, Response, request
@@ -57,7 +58,7 @@ class SessionPages:
         overview = self._overview(current)
         view = next((view for view in overview.devices if view.device.id == device), None)
         if view is None:
-            return self._ended_already(overview, device)
+            return self._ended_already(overview, device, current)
         if view.this:
             return self.pages.go("/account/sign-out")
         if (proof := self._proof(current, destination)) is not None:
@@ -100,11 +101,17 @@ class SessionPages:
 
     # ── inside ───────────────────────────────────────────────────────────────────────────────────
 
-    def _ended_already(self, overview: Overview, device: UUID) -> Response:
-        """Ended a moment ago, in another tab: what was wanted has come true. Anything else is not ours."""
+    def _ended_already(self, overview: Overview, device: UUID, current: Current) -> Response:
+        """Ended a moment ago, in another tab: what was wanted has come true. Anything else is not ours.
+
+        Or in this tab, and no answer came: so it is asked for again, and told no sooner than it is settled.
+        """
         if all(view.device is None or view.device.id != device for view in overview.ended):
             raise NotFound("device")
-        return self.pages.go(SESSIONS, {"ended": str(device)})
+        done = partial(self.pages.go, SESSIONS, {"ended": str(device)})
+        if request.method == "GET":
+            return done()
+        return once_settled(lambda: self._end(WholeDevice(current.user.id, device), current), done)
 
     def _overview(self, current: Current) -> Overview:
         return self.pages.services.sessions.overview(current.user.id, current.session)

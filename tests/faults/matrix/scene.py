@@ -87,11 +87,14 @@ class Play:
             done = services.sign_in.begin(user, origin=Origin(), device_secret=None, session_secret=None)
         session = done.session
         cookie = f"idp-session={done.session_secret}; idp-device={done.device_secret}"
-        return Scene(person, f"session:{session.id}", f"device:{session.device_id}", cookie)
+        made = Scene(person, f"session:{session.id}", f"device:{session.device_id}", cookie)
+        person.scenes.append(made)
+        person.devices.append(made.device)
+        return made
 
-    def holding(self, app: App | None = None) -> Hold:
+    def holding(self, app: App | None = None, scene: Scene | None = None) -> Hold:
         """An app that holds tokens of somebody who is signed in."""
-        scene, app = self.scene(), app or self.apps[0]
+        scene, app = scene or self.scene(), app or self.apps[0]
         for _ in range(100):
             code = self.client.code(scene, app)
             hold = self.client.redeem(scene, app, code) if code else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -109,6 +110,28 @@ def test_what_a_worker_without_redis_ends_no_other_worker_accepts(hot: Play, fau
             assert hot.active(hold, other) is False
     assert lease_seen, "the other worker never answered from its lease: this proves nothing"
     hot.judge()
+
+
+@pytest.mark.fault("F-06")
+@pytest.mark.parametrize("kind", ["sign_out", "log_out", "end_device", "end_others", "revoke"])
+def test_whoever_repeats_an_ending_is_not_told_too_soon(hot: Play, kind: str) -> None:
+    """A browser that asks again because no confirmation came: a second "nothing to end" is no confirmation."""
+    cut_off, other = hot.stage.workers[:2]
+    person = hot.person()
+    holds = [hot.holding(scene=hot.scene(person)) for _ in range(2)]
+    until(lambda: all(hot.active(hold, other) for hold in holds))
+    endings = replace(hot.endings, client=hot.at(cut_off))
+    with redis_of(cut_off).failing(redis_of(cut_off).hold):
+        aim = {"sign_out": holds[0].scene, "log_out": holds[0].scene, "revoke": holds[0]}.get(kind, person)
+        ending = threading.Thread(target=getattr(endings, kind), args=(aim,))
+        ending.start()
+        while ending.is_alive():
+            for hold in holds:
+                hot.introspect(hold, other)
+        ending.join()
+    operations = hot.judge()
+    assert [o for o in operations if o.asks_end and o.outcome == "info"], "acknowledged at once: this proves nothing"
+    assert [o for o in operations if o.asks_end and o.outcome == "ok"]
 
 
 @pytest.mark.fault("F-07")
