@@ -42,16 +42,14 @@ class SignOutPages:
         return once_settled(self._end, self._signed_out)
 
     def _end(self) -> None:
-        browser, services = self.pages.browser, self.pages.services
-        current, secret = browser.current(), browser.read().session_secret
-        with services.work():
-            if current is not None:
-                services.sessions.end_session(
-                    ThisSession(current.session.id), EndReason.SIGNED_OUT,
-                    by=f"user:{current.user.id}", origin=browser.origin(),
-                )  # fmt: skip
-            elif secret is not None:
-                services.sessions.end_again(secret)
+        current = self.pages.browser.current()
+        if current is None:
+            return
+        with self.pages.services.work():
+            self.pages.services.sessions.end_session(
+                ThisSession(current.session.id), EndReason.SIGNED_OUT,
+                by=f"user:{current.user.id}", origin=self.pages.browser.origin(),
+            )  # fmt: skip
 
     def _signed_out(self) -> Response:
         response = forget_page(self.pages.go(SIGNED_OUT))

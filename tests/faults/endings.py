@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,6 +25,19 @@ from .people import Hold, Person, Scene
 from .wire import Answer
 
 _TOKEN = re.compile(r'name="csrf_token" value="([^"]+)"')
+_REFRESH = re.compile(r'http-equiv="refresh" content="([0-9.]+);url=([^"]*)"')
+
+
+def form_token(page: Answer) -> str:
+    """The anti-forgery token of the forms on a page; empty if there is none."""
+    found = _TOKEN.search(page.text)
+    return found[1] if found else ""
+
+
+def waiting_page(answer: Answer) -> tuple[float, str] | None:
+    """“Signing you out…”: after how many seconds it goes on by itself, and where to."""
+    found = _REFRESH.search(answer.text) if answer.status == 503 else None
+    return (float(found[1]), found[2]) if found else None
 
 
 @contextmanager
@@ -184,10 +198,9 @@ class Endings:
     def _form_token(self, scene: Scene) -> bool:
         if not scene.form_token:
             answer = self.client.wire.ask("GET", "/account/sessions", Cookie=scene.cookie)
-            found = _TOKEN.search(answer.text)
             alive = {200: True, 303: False}.get(answer.status)
             self.client.reading("account page", answer, (scene.session, scene.device), alive)
-            scene.form_token = found[1] if found and answer.status == 200 else ""
+            scene.form_token = form_token(answer) if answer.status == 200 else ""
         return bool(scene.form_token)
 
     def _until_done(
@@ -198,12 +211,24 @@ class Endings:
             answer = ask()
             if answer.unknown:
                 self.client.note(what, answer, Outcome.INFO, subjects=subjects, asks_end=True)
+                if (leads_to := waiting_page(answer)) is not None and self._waited(what, subjects, *leads_to):
+                    return
                 continue
             acknowledged = answer.status in done and "/login" not in answer.headers.get("location", "")
             outcome = Outcome.OK if acknowledged else Outcome.FAIL
             note = "" if acknowledged else f"{answer.status} {answer.headers.get('location', '')} {answer.text[:200]}"
             self.client.note(what, answer, outcome, subjects=subjects, asks_end=True, note=note)
             return
+
+    def _waited(self, what: str, subjects: tuple[str, ...], seconds: float, leads_to: str) -> bool:
+        """The page goes on by itself: whoever arrives where it leads has been told that it is done."""
+        time.sleep(seconds)
+        answer = Answer("browser", now(), now(), 200)
+        if leads_to.startswith(self.client.wire.issuer) or leads_to.startswith("/"):
+            answer = self.client.wire.ask("GET", leads_to.removeprefix(self.client.wire.issuer))
+        outcome = Outcome.INFO if answer.unknown else Outcome.OK
+        self.client.note(f"{what}, waited", answer, outcome, subjects=subjects, asks_end=True)
+        return outcome is Outcome.OK
 
     def _until_refused(
         self, what: str, hold: Hold, form: dict[str, str], about: dict[str, object], code: str = ""

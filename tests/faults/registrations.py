@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections import deque
 from dataclasses import dataclass, field
 
@@ -12,10 +11,9 @@ from idp.domain.ports import Stores
 from idp.errors import Unavailable
 
 from .acts import CALLBACK, Client
+from .endings import form_token
 from .history import Outcome
 from .people import Person, Scene
-
-_TOKEN = re.compile(r'name="csrf_token" value="([^"]+)"')
 
 
 @dataclass
@@ -73,11 +71,11 @@ class Registrations:
     def sign_in(self, person: Person) -> Scene | None:
         """With the password, on the page. What was made is looked up, for a cookie does not tell its name."""
         page = self.client.wire.ask("GET", "/login")
-        token = _TOKEN.search(page.text)
-        if page.status != 200 or token is None:
+        token = form_token(page)
+        if page.status != 200 or not token:
             self.client.unexpected("sign-in page", page)
             return None
-        form = {"email": person.email, "password": self.password, "csrf_token": token[1]}
+        form = {"email": person.email, "password": self.password, "csrf_token": token}
         headers = {"Cookie": _cookie(page.cookies), "Origin": self.client.wire.issuer, "Sec_Fetch_Site": "same-origin"}
         answer = self.client.wire.ask("POST", "/login", form, **headers)
         secret = answer.cookies.get("idp-session")

@@ -15,8 +15,8 @@ def main() -> int:
     """As ``idp`` itself."""
     original = granian.Granian
 
-    def shifted(_target: str, **options: Any) -> Any:
-        return original("tests.faults.wsgi:app", **options)
+    def shifted(target: str, **options: Any) -> Any:
+        return original("tests.faults.wsgi:app" if target == "idp.wsgi:app" else target, **options)
 
     with patch.object(granian, "Granian", shifted):
         return idp.cli.main()
