@@ -164,7 +164,7 @@ class LogoutEndpoint:
                     origin=self._browser.origin(),
                 )  # fmt: skip
             elif secret is not None:
-                self._services.sessions.end_again(secret)
+                self._services.sessions.settle_cookie(secret)
 
     def _done(self, asked: LogoutRequest, *, after_form: bool, ended: bool) -> Response:
         """Leave for the app only if a hint of ours or the person's own answer vouches for that.

@@ -171,14 +171,18 @@ class SessionControl:
         self._settling.after_commit(target, now, awaited=awaited)
         return ended
 
-    def end_again(self, session_secret: str) -> None:
-        """Whoever asks for the end of a Session that has ended is told "done" no sooner than who asked first.
+    def settle(self, target: EndTarget) -> None:
+        """Ends nothing: for whoever asks for an end that has come already. In the caller's transaction.
 
-        They may be the same, asking again because no answer came. In the caller's transaction.
+        They may have asked before and got no answer, and are told "done" no sooner than then.
         """
+        self._settling.after_commit(target, self._stores.clock.now(), awaited=True)
+
+    def settle_cookie(self, session_secret: str) -> None:
+        """``settle`` for the Session of a cookie, if it has ended."""
         found = self._stores.sessions.by_secret(secret_hash(session_secret))
         if found is not None and found[0].ended_at is not None:
-            self._settling.after_commit(ThisSession(found[0].id), self._stores.clock.now(), awaited=True)
+            self.settle(ThisSession(found[0].id))
 
     def end_due(self, limit: int = 200) -> int:
         """End sessions past their idle or absolute end; says how many. In the caller's transaction."""

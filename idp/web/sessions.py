@@ -111,7 +111,7 @@ class SessionPages:
         done = partial(self.pages.go, SESSIONS, {"ended": str(device)})
         if request.method == "GET":
             return done()
-        return once_settled(lambda: self._end(WholeDevice(current.user.id, device), current), done)
+        return once_settled(lambda: self._settle(WholeDevice(current.user.id, device)), done)
 
     def _overview(self, current: Current) -> Overview:
         return self.pages.services.sessions.overview(current.user.id, current.session)
@@ -133,6 +133,10 @@ class SessionPages:
             action=self.pages.path(destination.path), minutes=self._minutes(),
             user=current.user, here="sessions",
         )  # fmt: skip
+
+    def _settle(self, target: EndTarget) -> None:
+        with self.pages.services.work():
+            self.pages.services.sessions.settle(target)
 
     def _end(self, target: EndTarget, current: Current) -> None:
         services = self.pages.services

@@ -224,7 +224,7 @@ class Endings:
         """The page goes on by itself: whoever arrives where it leads has been told that it is done."""
         time.sleep(seconds)
         answer = Answer("browser", now(), now(), 200)
-        if leads_to.startswith(self.client.wire.issuer) or leads_to.startswith("/"):
+        if leads_to.startswith((self.client.wire.issuer, "/")):
             answer = self.client.wire.ask("GET", leads_to.removeprefix(self.client.wire.issuer))
         outcome = Outcome.INFO if answer.unknown else Outcome.OK
         self.client.note(f"{what}, waited", answer, outcome, subjects=subjects, asks_end=True)

@@ -175,6 +175,7 @@ class Scene:
             sessions=SimpleNamespace(
                 overview=lambda *_: SimpleNamespace(devices=tuple(self.devices), ended=tuple(self.ended)),
                 require_proof=self._proof,
+                settle=lambda target: self.done.append(("settle", target)),
                 end_session=lambda target, reason, **more: self.done.append(("end", target, reason)),
             ),
             notices=SimpleNamespace(told=lambda user_id: self.told),
