@@ -10,6 +10,7 @@ import asyncio
 from contextlib import suppress
 
 from .asgi_types import App, Message, Receive, Scope, Send
+from .errors import TokenError
 from .live import EndReason, Watch
 from .requirement import Mode
 from .verifier import Verifier, bearer_token
@@ -33,6 +34,7 @@ class Live:
         self._loop = asyncio.get_running_loop()
         self._over = asyncio.Event()
         self._sending = asyncio.Lock()
+        self._opened = False
         self._watch: Watch | None = None
         self._closing: asyncio.Task[None] | None = None
 
@@ -41,7 +43,8 @@ class Live:
         try:
             if self._kind == "websocket":
                 self._begin_to_watch()
-            await app(scope, self.receive, self.send)
+            if not self._over.is_set():
+                await app(scope, self.receive, self.send)
         except Cut:
             if self._kind == "http":
                 raise  # the server breaks the connection off: what was sent is not all there is
@@ -52,7 +55,10 @@ class Live:
                 await self._closing
 
     async def receive(self) -> Message:
-        """The next message; once over, that the client has gone."""
+        """The next message; once over, that the client has gone. The first of a WebSocket opens it."""
+        if self._kind == "websocket" and not self._opened:
+            self._opened = True
+            return await self._receive()
         message, over = asyncio.ensure_future(self._receive()), asyncio.ensure_future(self._over.wait())
         try:
             await asyncio.wait((message, over), return_when=asyncio.FIRST_COMPLETED)
@@ -73,7 +79,11 @@ class Live:
             await self._send(message)
 
     def _begin_to_watch(self) -> None:
-        self._watch = self._verifier.watch(self._token, self._on_end, mode=self._mode)
+        """What cannot be watched is over: expired meanwhile, or the verifier was closed."""
+        try:
+            self._watch = self._verifier.watch(self._token, self._on_end, mode=self._mode)
+        except TokenError:
+            self._end("unverifiable")
 
     def _on_end(self, reason: EndReason) -> None:
         """On a thread of the verifier's; the loop may have ended."""

@@ -97,7 +97,10 @@ class Issuer:
         return value
 
     def look_again(self) -> None:
-        """Something at the issuer moved: fetch both documents anew, unless that was done just now."""
+        """Something at the issuer may have moved: fetch both documents anew, unless that was done just now.
+
+        Raises VerifierUnavailable.
+        """
         with self._lock:
             if self._age() >= _LOOK_AGAIN:
                 self._load_unless_paused()

@@ -67,6 +67,8 @@ class LogReader:
 
         Raises LogSetBack, TooManyError or VerifierUnavailable.
         """
+        if not self.by:  # not begun, or lost: the endpoint may have moved
+            self._issuer.look_again()
         if self.head is None:
             self._take_snapshot()
         asked = self._tick()

@@ -116,7 +116,9 @@ class Verifier:
 
     def admit(self, authorization: str | None, requirement: Requirement) -> AccessToken:
         """``verify`` for a requirement made before; may wait for the issuer."""
-        token = bearer_token(authorization)
+        return self._admit(bearer_token(authorization), requirement)
+
+    def _admit(self, token: str, requirement: Requirement) -> AccessToken:
         verified = self._signed.at_once(token) or self._signed.verify(token)
         if requirement.mode != "local" and not (requirement.mode == "stream" and self._revocations.vouches(verified)):
             self._ask(token, requirement.mode)
@@ -135,7 +137,7 @@ class Verifier:
 
     def check(self, token: str, mode: Mode | None = None) -> AccessToken:
         """Check one access token, whatever it came with. Raises TokenInvalid or VerifierUnavailable."""
-        return self.verify(f"Bearer {token}", mode=mode)
+        return self._admit(token, self.require(mode=mode))
 
     def _ask(self, token: str, mode: Mode) -> None:
         if mode == "stream" and self._follower is not None:
@@ -149,12 +151,14 @@ class Verifier:
     ) -> Watch:
         """Call ``on_end`` once, from another thread, when a token is no longer good (``live``).
 
-        For connections that stay open; verify the token first. ``mode`` ``local`` looks at the time alone;
-        else ``patience`` is for how many seconds nobody need be able to say. Raises TokenInvalid, or
-        VerifierUnavailable without keys.
+        For connections that stay open; verify the token first, as this never waits for keys. ``mode``
+        ``local`` looks at the time alone; else ``patience`` is for how many seconds nobody need be able to
+        say. Raises TokenInvalid; VerifierUnavailable without keys or after ``close``.
         """
         followed = self.require(mode=mode).mode != "local"
-        verified = self._signed.at_once(token) or self._signed.verify(token)
+        verified = self._signed.at_once(token)
+        if verified is None:
+            raise VerifierUnavailable("the token's key is not known")
         return self._watches.add(token, verified, on_end, patience if followed else None)
 
     # ── the stream ───────────────────────────────────────────────────────────────────────────────

@@ -177,6 +177,15 @@ def test_a_websocket_is_closed_when_its_session_ends(client: TestClient, issuer:
     assert (caught.value.code, caught.value.reason) == (1008, "ended")
 
 
+def test_what_cannot_be_watched_is_closed(client: TestClient, following: Verifier, issuer: FakeIssuer) -> None:
+    token = issuer.token()
+    following.check(token)
+    following.close()
+    with pytest.raises(WebSocketDisconnect) as caught, client.websocket_connect("/echo", headers=bearer(token)):
+        pass
+    assert (caught.value.code, caught.value.reason) == (1008, "unverifiable")
+
+
 def test_a_websocket_that_closes_is_forgotten(client: TestClient, following: Verifier, issuer: FakeIssuer) -> None:
     with client.websocket_connect("/echo", headers=bearer(issuer.token())):
         assert len(following._watches._open) == 1

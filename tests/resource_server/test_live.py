@@ -58,9 +58,17 @@ def test_what_ended_before_the_watch_is_told_too(live: Verifier, issuer: FakeIss
 def test_expiry_is_told(live: Verifier, local: Verifier, issuer: FakeIssuer) -> None:
     for verifier in (live, local):
         told: list[EndReason] = []
-        verifier.watch(issuer.token(exp=int(time.time()) - 3), told.append)  # two seconds of leeway are left
+        token = issuer.token(exp=int(time.time()) - 1)  # four seconds of leeway are left
+        verifier.check(token)
+        verifier.watch(token, told.append)
         eventually(lambda told=told: told == ["expired"])  # type: ignore[misc]
     local.close()
+
+
+def test_without_keys_nothing_can_be_watched(local: Verifier, issuer: FakeIssuer) -> None:
+    with pytest.raises(VerifierUnavailable):
+        local.watch(issuer.token(), print)
+    assert not issuer.asked
 
 
 def test_a_dead_token_cannot_be_watched(live: Verifier, issuer: FakeIssuer) -> None:
@@ -108,9 +116,10 @@ def test_without_fresh_revocations_the_issuer_is_asked(issuer: FakeIssuer) -> No
     issuer.log.status = 503
     with _verifier(issuer) as verifier:
         told: list[str] = []
+        verifier.check(issuer.token())
         for sid in ("s1", "s2"):
             verifier.watch(issuer.token(sid=sid), lambda reason, sid=sid: told.append(f"{sid} {reason}"))  # type: ignore[misc]
-        eventually(lambda: issuer.asked["/introspect"] >= 2)
+        eventually(lambda: issuer.asked["/introspect"] >= 3)
         issuer.ended.add("s1")
         eventually(lambda: told == ["s1 ended"])
 
@@ -132,6 +141,7 @@ def test_mode_local_asks_nobody(issuer: FakeIssuer) -> None:
     with _verifier(issuer) as verifier:
         told: list[EndReason] = []
         issuer.ended.add("s1")
+        verifier.check(issuer.token(), mode="local")
         verifier.watch(issuer.token(), told.append, mode="local", patience=0.5)
         time.sleep(1.5)
         assert told == []

@@ -336,6 +336,16 @@ def test_another_port_of_the_same_host_may_stream(issuer: FakeIssuer) -> None:
         assert issuer.asked["/revocations"] == 0
 
 
+def test_an_endpoint_that_moved_is_found_again(following: Verifier, issuer: FakeIssuer) -> None:
+    issuer.metadata["revocations_endpoint"] = f"{issuer.url}/elsewhere"
+    following.start()
+    eventually(lambda: issuer.asked["/elsewhere"] > 0)
+    assert not following.fresh
+    del issuer.metadata["revocations_endpoint"]
+    following._source._asked -= 60  # a minute later
+    eventually(lambda: following.fresh)
+
+
 # ── threads and processes ────────────────────────────────────────────────────────────────────────
 
 
