@@ -156,7 +156,7 @@ class SentinelService(_View):
     def replicas(self, shard: str) -> int:  # noqa: ARG002 - the same for every shard
         """All that Sentinel lists, down or not."""
         self._fresh()
-        return max(self._least, self._most.of(self._service, self._replicas))
+        return max(self._least, self._replicas)
 
     def links(self) -> Sequence[RedisLink]:
         """The one."""
@@ -172,7 +172,7 @@ class SentinelService(_View):
             if found is None:
                 continue
             self._primary = self._links.to((found[0].decode(), int(found[1])))
-            self._replicas = len(replicas)
+            self._replicas = self._most.of(self._service, len(replicas))
             return True
         return False
 
@@ -201,7 +201,7 @@ class Cluster(_View):
     def replicas(self, shard: str) -> int:
         """The most that the shard has had lately."""
         self._fresh()
-        return max(self._least, self._most.of(shard, self._counts.get(shard, 0)))
+        return max(self._least, self._counts.get(shard, 0))
 
     def links(self) -> Sequence[RedisLink]:
         """Each primary once."""
@@ -226,7 +226,8 @@ class Cluster(_View):
             nodes += addresses
             for shard, slot in _SLOTS.items():
                 if first <= slot <= last:  # type: ignore[operator]
-                    primaries[shard], counts[shard] = addresses[0], len(addresses) - 1
+                    primaries[shard] = addresses[0]
+                    counts[shard] = self._most.of(shard, len(addresses) - 1)
         self._primaries, self._counts, self._nodes = primaries, counts, tuple(dict.fromkeys(nodes))
 
 
