@@ -259,7 +259,7 @@ def _token_endpoints(
         RegistrationEndpoint(settings, services.clients, stores.throttles, stores.clock, stores.work, address),
         ConfigurationEndpoint(settings, services.clients, stores.throttles, stores.clock, stores.work, address),
         UserinfoEndpoint(settings.issuer, access_tokens, services.tokens, address),
-        RevocationsEndpoint(Following(settings.issuer, access_tokens, stores.revocations)),
+        RevocationsEndpoint(Following(settings.issuer, access_tokens, stores.revocations), address),
     )
 
 

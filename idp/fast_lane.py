@@ -39,7 +39,10 @@ _STATUS = {status.value: f"{status.value} {status.phrase}" for status in HTTPSta
 
 @runtime_checkable
 class Answering(Protocol):
-    """An endpoint that may stand here. ``ways`` are method, path under the issuer and its name in Flask."""
+    """An endpoint that may stand here. ``ways`` are method, path under the issuer and its name in Flask.
+
+    One that has a query to read says so with ``reads_query``.
+    """
 
     ways: Sequence[tuple[str, str, str]]
 
@@ -50,6 +53,7 @@ class Answering(Protocol):
 class _Way:
     method: str
     endpoint: Answering
+    reads_query: bool
     cors: Mapping[str, str]
 
 
@@ -63,7 +67,7 @@ class FastLane:
         self._host = settings.host.lower()
         self._log = log
         self._ways = {
-            (method, settings.path_prefix + path): _Way(method, endpoint, headers_for(name))
+            (method, settings.path_prefix + path): _way(method, endpoint, name)
             for endpoint in endpoints
             if isinstance(endpoint, Answering)
             for method, path, name in endpoint.ways
@@ -73,7 +77,7 @@ class FastLane:
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer, or let the ordinary lane answer."""
         way = self._ways.get((environ["REQUEST_METHOD"], environ.get("PATH_INFO", "")))
-        if way is None or self._unusual(environ):
+        if way is None or self._unusual(environ, way):
             return self.ordinary(environ, start_response)
         began, peer = perf_counter(), environ.get("REMOTE_ADDR")
         request_id = self._log.begin(peer, environ.get("HTTP_X_REQUEST_ID"))
@@ -98,10 +102,10 @@ class FastLane:
             environ["wsgi.input"].seek(0)  # ``Bodies`` has put it in memory
         return self.ordinary(environ, start_response)
 
-    def _unusual(self, environ: WSGIEnvironment) -> bool:
+    def _unusual(self, environ: WSGIEnvironment, way: _Way) -> bool:
         return bool(
             environ.get("HTTP_HOST", "").lower() != self._host
-            or environ.get("QUERY_STRING")
+            or (environ.get("QUERY_STRING") and not way.reads_query)
             or environ.get("SCRIPT_NAME")
             or (environ["REQUEST_METHOD"] == "POST" and not _posted(environ))
             or any(name in environ for name in _UNUSUAL)
@@ -116,6 +120,10 @@ class FastLane:
         return list(said.items())
 
 
+def _way(method: str, endpoint: Answering, name: str) -> _Way:
+    return _Way(method, endpoint, getattr(endpoint, "reads_query", False), headers_for(name))
+
+
 def _posted(environ: WSGIEnvironment) -> bool:
     """Is there a form?"""
     return environ.get("CONTENT_TYPE") == FORM and environ.get("CONTENT_LENGTH", "") not in ("", "0")
@@ -124,5 +132,5 @@ def _posted(environ: WSGIEnvironment) -> bool:
 def _received(method: str, environ: WSGIEnvironment, address: str) -> Received:
     authorization = environ.get("HTTP_AUTHORIZATION")
     if method != "POST":
-        return Received(method, "", b"", b"", authorization, address)
+        return Received(method, "", environ.get("QUERY_STRING", "").encode("latin-1"), b"", authorization, address)
     return Received(method, FORM, b"", environ["wsgi.input"].read(), authorization, address)

@@ -19,6 +19,7 @@ from idp.errors import LostTransaction
 from idp.fast_lane import FastLane
 from idp.oauth.rfc7523_client_assertion import ASSERTION_TYPE
 
+from .oauth.test_revocation_log import resource_server
 from .provider import ISSUER, Provider, answered, basic, both, database, provider, refused, running, seeded
 
 __all__ = ["both", "database", "provider", "seeded"]
@@ -114,6 +115,15 @@ def test_userinfo(lanes: Lanes, scene: dict[str, Any]) -> None:
         {"headers": bearer(token)}, {"method": "POST", "data": {"access_token": token}},
     ):  # fmt: skip
         same(lanes.fast("/userinfo", **request), lanes.ordinary("/userinfo", **request))
+
+
+def test_the_revocation_log(lanes: Lanes) -> None:
+    server = resource_server(lanes.provider)
+    token = answered(lanes.provider.credentials(server, scope="revocations"))["access_token"]
+    for query in ("", "after=0", "after=0&wait=5"):
+        request: dict[str, Any] = {"headers": bearer(token), "query_string": query}
+        same(lanes.fast("/revocations", **request), lanes.ordinary("/revocations", **request))
+    refused(lanes.any("/revocations", headers=bearer(token), query_string="after=x"), 400, "invalid_request")
 
 
 def test_tokens(lanes: Lanes, scene: dict[str, Any]) -> None:

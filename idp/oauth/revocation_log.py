@@ -24,7 +24,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -35,8 +35,8 @@ from ..domain.ports import Revocations
 from ..domain.revocation import LogPage, Revocation
 from ..domain.scope import REVOCATIONS
 from ..errors import ProtocolError, TokenRejected
-from .requests import Parameters, invalid_request, parse, refuse_repeats
-from .responses import NO_STORE
+from .requests import Parameters, Received, invalid_request, parse, received, refuse_repeats
+from .responses import Answer, as_response
 from .rfc6750_bearer import bearer_of, insufficient_scope, invalid_token
 from .rfc9068_access_token import AccessToken, AccessTokens
 
@@ -146,18 +146,26 @@ class RevocationsEndpoint:
     here their answer is the plain one, and the follower asks again after ``poll`` seconds.
     """
 
-    def __init__(self, following: Following) -> None:
+    ways = (("GET", PATH, "revocations"),)
+    reads_query = True
+
+    def __init__(self, following: Following, address_of_request: Callable[[], str]) -> None:
         self._following = following
+        self._address = address_of_request
 
     def mount(self, blueprint: Blueprint) -> None:
         """Where it stands; with every method, as routing alone would let HEAD through and say so in ``Allow``."""
         blueprint.add_url_rule(
-            PATH, "revocations", self.get, methods=["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+            PATH, "revocations", self.view, methods=["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
         )
 
-    def get(self) -> Response:
-        """One page."""
+    def view(self) -> Response:
+        """In the ordinary lane."""
         if request.method != "GET":
             raise MethodNotAllowed(["GET"])
-        asked = self._following.asked(request.headers.get("Authorization"), request.query_string)
-        return Response(plain(self._following.page(asked.after)), mimetype="application/json", headers=NO_STORE)
+        return as_response(self.answer(received(self._address)))
+
+    def answer(self, asked: Received) -> Answer:
+        """One page."""
+        wanted = self._following.asked(asked.authorization, asked.query)
+        return Answer(plain(self._following.page(wanted.after)))
