@@ -115,6 +115,7 @@ def create_app(settings: Settings) -> Flask:
     stores = _stores(app, settings, master_keys, metrics.witness)
     services = build(stores, settings, master_keys)
     deliveries = Deliveries(stores, _handlers(app, settings, stores, services))
+    metrics.watch(deliveries.backlog, stores.clock)
     app.extensions["idp"] = Extension(settings, stores, services, deliveries)
     _make_first_keys(stores, services)
     request_log = logs.RequestLog(settings, stores.randomness.token)

@@ -16,13 +16,16 @@ from __future__ import annotations
 
 import hmac
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
+from .domain.outbox import Backlog, MessageKind
+from .domain.ports import Clock
+from .errors import Unavailable
 from .settings import Settings
 from .storage.hot_copy import NoWitness, Witness
 
@@ -70,6 +73,9 @@ class NoMetrics:
         """The application as it is."""
         return application
 
+    def watch(self, backlog: Callable[[], Sequence[Backlog]], clock: Clock) -> None:
+        """Nobody asks."""
+
 
 class _HotCopyNumbers:
     """Implements ``storage.hot_copy.Witness``. Every child is made at once: none is looked up by name."""
@@ -104,6 +110,35 @@ class _HotCopyNumbers:
         self._open.inc(1 if opened else -1)
 
 
+class _OutboxNumbers:
+    """How many messages wait, and for how long the one that is due longest: asked when somebody asks.
+
+    A retry moves when a message is due, so one that is long overdue is one that no worker takes up. While
+    the database is away there are no such numbers, and the others are told all the same.
+    """
+
+    def __init__(self, backlog: Callable[[], Sequence[Backlog]], clock: Clock) -> None:
+        self._backlog = backlog
+        self._clock = clock
+
+    def collect(self) -> Iterator[Any]:
+        """Called by the registry it is registered with."""
+        from prometheus_client.core import GaugeMetricFamily
+
+        waiting = GaugeMetricFamily("idp_outbox_waiting", "Messages to be delivered", labels=["kind"])
+        overdue = GaugeMetricFamily("idp_outbox_overdue_seconds", "Age of the longest overdue message", labels=["kind"])
+        try:
+            found = {item.kind: item for item in self._backlog()}
+        except Unavailable:
+            return
+        now = self._clock.now()
+        for kind in MessageKind:
+            item = found.get(kind)
+            waiting.add_metric([kind.value], item.waiting if item else 0)
+            overdue.add_metric([kind.value], max(0.0, (now - item.oldest_due).total_seconds()) if item else 0)
+        yield from (waiting, overdue)
+
+
 class Metrics:
     """The numbers of this process, and the endpoint that tells those of all."""
 
@@ -111,6 +146,7 @@ class Metrics:
         from prometheus_client import CollectorRegistry, Histogram
 
         self._registry = CollectorRegistry()
+        self._asked = CollectorRegistry()
         self._expected = f"Bearer {token}".encode()
         self._prefix = prefix
         self._requests = Histogram(
@@ -137,6 +173,10 @@ class Metrics:
 
         return counted
 
+    def watch(self, backlog: Callable[[], Sequence[Backlog]], clock: Clock) -> None:
+        """Tell of the outbox, too."""
+        self._asked.register(_OutboxNumbers(backlog, clock))
+
     def _observe(self, path: str, status: str, seconds: float) -> None:
         key = (endpoint(path.removeprefix(self._prefix)), status)
         child = self._known.get(key)
@@ -152,7 +192,7 @@ class Metrics:
             return []
         from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-        body = generate_latest(_everybodys(self._registry))
+        body = generate_latest(_everybodys(self._registry)) + generate_latest(self._asked)
         headers = [("Content-Type", CONTENT_TYPE_LATEST), ("Content-Length", str(len(body)))]
         start_response("200 OK", [*headers, ("Cache-Control", "no-store")])
         return [body]

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 from pydantic import SecretStr
 
+from idp.errors import Unavailable
 from idp.metrics import endpoint
 from idp.settings import Settings
 
+from .builders import a_message
 from .provider import Provider, database, running, seeded
 from .redis_server import RedisServer
 
@@ -54,6 +57,25 @@ def test_requests_are_counted_by_endpoint_and_status(provider: Provider) -> None
     for labels in ('jwks",status="200', 'health",status="200', 'introspect",status="401', 'other",status="404'):
         assert found[f'idp_request_seconds_count{{endpoint="{labels}"}}'] == 1
     assert not any("secret" in name for name in found)
+
+
+def test_the_outbox_is_told_of(provider: Provider, monkeypatch: pytest.MonkeyPatch) -> None:
+    """How deep it is, and whether anybody takes it up; while the database is away the rest is still told."""
+    now = provider.clock.now()
+    provider.stores.outbox.put([a_message(due_at=now - timedelta(minutes=5)), a_message(due_at=now)])
+    found = numbers(provider)
+    assert found['idp_outbox_waiting{kind="mail"}'] == 2
+    assert found['idp_outbox_waiting{kind="backchannel_logout"}'] == 0
+    assert 299 < found['idp_outbox_overdue_seconds{kind="mail"}'] < 400
+
+    def away(_self: object) -> None:
+        raise Unavailable("away")
+
+    monkeypatch.setattr(type(provider.stores.outbox), "backlog", away)
+    provider.get("/healthz")
+    found = numbers(provider)
+    assert not any(name.startswith("idp_outbox") for name in found)
+    assert any(name.startswith("idp_request") for name in found)
 
 
 def test_endpoints_are_a_closed_set() -> None:
