@@ -316,7 +316,7 @@ def test_a_dead_one_is_tried_for_a_day(idp: Provider) -> None:
             idp.clock.move(3700)
     (message,) = notices(idp)
     assert (message.state, message.last_error) == (MessageState.GAVE_UP, "ConnectionRefusedError")
-    assert 20 < message.attempts < 30
+    assert 15 < message.attempts < 30
 
 
 @pytest.mark.spec("CVE-2020-10770", "")
