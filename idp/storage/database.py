@@ -40,7 +40,7 @@ AnyResult = CursorResult[*tuple[Any, ...]]
 Take = Callable[[AnyResult], T]
 Parameters = Mapping[str, Any] | Sequence[Mapping[str, Any]] | None
 
-_SQLITE_PATIENCE_SECONDS = 5
+_SQLITE_PATIENCE_SECONDS = 2  # for the turn, and then for the file: no answer is later than 5 s (F-30)
 _LOST_STATES = {"40001", "40P01"}  # serialization failure, deadlock: nothing has been done
 _ATTEMPTS = 3
 
@@ -64,7 +64,8 @@ def engine_options(url: str, pool_size: int = 8, *, pooled: bool = False) -> dic
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     """FULL and not NORMAL: an acknowledged ending must survive a power cut (F-31)."""
-    for pragma in ("busy_timeout=5000", "journal_mode=WAL", "foreign_keys=ON", "synchronous=FULL"):
+    patience = f"busy_timeout={_SQLITE_PATIENCE_SECONDS * 1000}"
+    for pragma in (patience, "journal_mode=WAL", "foreign_keys=ON", "synchronous=FULL"):
         connection.execute(f"PRAGMA {pragma}")
 
 

@@ -81,6 +81,16 @@ def shift_clock(stage: Stage, chance: random.Random) -> None:
     worker.shift(0)
 
 
+def shift_every_clock(stage: Stage, chance: random.Random) -> None:
+    """The machine's clock is a minute ahead, or behind: an embedded database has that of its machine."""
+    seconds = chance.choice((-60, 60))
+    for worker in stage.workers:
+        worker.clock.write_text(f"{seconds:+}")
+    _pause(chance, 2, 6)
+    for worker in stage.workers:
+        worker.clock.write_text("0")
+
+
 def rotate_keys(stage: Stage, chance: random.Random) -> None:
     """Several times in a row, each as an operator in a hurry would."""
     for _ in range(chance.randint(1, 3)):
@@ -278,11 +288,12 @@ REDIS = (
 )
 CLUSTER = (Injection("a primary of the Redis Cluster lost", lose_primary, 10),)
 SQLITE = (
+    Injection("clock of the machine shifted by a minute", shift_every_clock),
     Injection("writer's lock held by another program", hold_writer, 3),
     Injection("disk full", fill_disk, 3),
 )
 OF_KIND = {
-    "sqlite": (*WORKERS, *SQLITE), "postgresql": (*WORKERS, *POSTGRES), "redis": (*WORKERS, *POSTGRES, *REDIS),
+    "sqlite": (*WORKERS[:-1], *SQLITE), "postgresql": (*WORKERS, *POSTGRES), "redis": (*WORKERS, *POSTGRES, *REDIS),
     "cluster": (*WORKERS[:2], *CLUSTER),
 }  # fmt: skip
 

@@ -133,7 +133,7 @@ def test_a_writer_that_stays_is_waited_for_and_then_it_is_503(path: Path, stores
         stores.users.add(a_user())
     with pytest.raises(Unavailable), stores.work():
         stores.users.get(who.user.id)
-    assert time.monotonic() - began < 2 * 5 + 4
+    assert time.monotonic() - began < 2 * 4 + 4
     assert stores.users.get(who.user.id) == who.user
     other.execute("ROLLBACK")
     other.close()

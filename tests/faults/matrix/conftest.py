@@ -26,7 +26,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for marker in ("slow", "faults"):
             item.add_marker(marker)
         item.add_marker(pytest.mark.xdist_group("faults"))
-        item.add_marker(pytest.mark.timeout(600))
+        item.add_marker(pytest.mark.timeout(900))
     if "faults" not in str(config.getoption("markexpr")):
         left_out = [item for item in rows if item.get_closest_marker("always") is None]
         config.hook.pytest_deselected(items=left_out)

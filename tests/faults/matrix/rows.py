@@ -10,7 +10,14 @@ from typing import Any
 
 from tests.oidc import test_backchannel_logout
 from tests.races import test_ends, test_makings, test_tokens
-from tests.storage import test_hot_copy, test_hot_enemies, test_postgres_faults
+from tests.services import test_restoring
+from tests.storage import (
+    test_hot_copy,
+    test_hot_enemies,
+    test_postgres_faults,
+    test_postgres_standby,
+    test_sqlite_faults,
+)
 from tests.web import test_mails
 
 ELSEWHERE: dict[str, tuple[Callable[..., Any], ...]] = {
@@ -27,7 +34,14 @@ ELSEWHERE: dict[str, tuple[Callable[..., Any], ...]] = {
         test_hot_copy.test_nonsense_is_a_miss_and_is_put_right,
         test_hot_copy.test_a_nonsensical_generation_is_made_anew,
     ),
+    "F-22": (
+        test_postgres_standby.test_what_was_acknowledged_survives_the_loss_of_the_primary,
+        test_postgres_standby.test_a_commit_that_no_standby_confirmed_is_not_acknowledged,
+    ),
     "F-24": (test_postgres_faults.test_a_pool_that_is_all_out_answers_in_time,),
+    "F-28": (test_postgres_faults.test_without_room_writes_are_refused_and_reads_go_on,),
+    "F-29": (test_sqlite_faults.test_a_provider_on_a_full_disk_answers_503_and_recovers,),
+    "F-31": (test_sqlite_faults.test_every_acknowledged_ending_is_in_a_copy_taken_while_it_runs,),
     "F-36": (test_makings.test_processes_that_start_at_once_on_an_empty_database_make_one_active_key,),
     "F-37": (
         test_tokens.test_fifty_uses_of_one_refresh_token_give_one_successor_and_the_family_lives,
@@ -42,12 +56,14 @@ ELSEWHERE: dict[str, tuple[Callable[..., Any], ...]] = {
         test_backchannel_logout.test_a_slow_one_delays_nobody,
     ),
     "F-44": (test_mails.test_a_mail_waits_for_its_server_and_nobody_else_does,),
+    "F-46": (
+        test_restoring.test_what_the_backup_had_open_ends,
+        test_restoring.test_what_the_backup_does_not_know_dies_with_its_client,
+        test_restoring.test_no_number_is_given_twice_and_every_follower_is_told,
+    ),
 }
 
 NOWHERE: dict[str, str] = {
-    "F-22": "a standby that is promoted: not among the rows yet",
-    "F-23": "a replica that lags is never read, for no setting names one: nothing to prove",
-    "F-28": "a full disk under PostgreSQL: not among the rows yet",
+    "F-23": "no decision reads a replica, for no setting names one: there is nothing to inject",
     "F-35": "there is no command yet that removes a signing key in an emergency",
-    "F-46": "there is no command yet that ends what is older than a restored backup",
 }

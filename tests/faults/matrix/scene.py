@@ -177,7 +177,7 @@ class Play:
         return f"{len(self._judged)} operations, {sum(found['endings'].values())} endings, {dict(found['readings'])}"
 
 
-def until(true: Callable[[], object], seconds: float = 60.0) -> None:
+def until(true: Callable[[], object], seconds: float = 300.0) -> None:
     """Wait for it, patiently."""
     end = time.monotonic() + seconds
     while not true():

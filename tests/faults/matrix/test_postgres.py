@@ -59,7 +59,7 @@ def test_postgres_is_away(hot: Play) -> None:
                 assert (answer.status, "retry-after" in answer.headers) == (503, True)
         finally:
             server.start()
-        until(lambda: all(answer.status == 200 for answer in answers_of_all(hot, "/readyz")), 20)
+        until(lambda: all(answer.status == 200 for answer in answers_of_all(hot, "/readyz")))
     hot.judge()
 
 
