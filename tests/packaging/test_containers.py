@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 import yaml
 
 from idp.cli import parser
+from idp.cli.server_checks import OTHERS
 from idp.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -37,19 +39,52 @@ def idp_commands() -> list[list[str]]:
     return [command for command in commands if command[0] == "idp"]
 
 
-def test_the_provider_its_backends_and_a_mail_catcher_are_there() -> None:
-    assert {"provider", "postgres", "redis", "mail"} <= set(SERVICES)
+REPLICAS = ("provider-1", "provider-2")
+
+
+def test_replicas_streams_a_worker_a_proxy_backends_and_a_mail_catcher_are_there() -> None:
+    assert {*REPLICAS, "streams", "worker", "proxy", "postgres", "redis", "mail"} <= set(SERVICES)
 
 
 def test_every_command_is_one_that_idp_knows() -> None:
-    assert [command[1] for command in idp_commands()] == ["serve", "db", "serve"]
+    assert {command[1] for command in idp_commands()} == {"serve", "db", "worker"}
     for command in idp_commands():
         assert callable(parser().parse_args(command[1:]).run)
 
 
 def test_image_and_compose_serve_alike() -> None:
-    serving = [command for command in idp_commands() if command[1] == "serve"]
-    assert serving[0] == serving[1]
+    [image] = [json.loads(command) for command in _instructions("CMD")]
+    assert all(SERVICES[name]["command"] == image for name in REPLICAS)
+    assert SERVICES["streams"]["command"] == [*image[:2], "--streams", *image[2:]]
+
+
+def test_housekeeping_is_done_once_by_the_worker() -> None:
+    assert SERVICES["provider-1"]["environment"]["IDP_HOUSEKEEPING"] == "false"
+    assert SERVICES["worker"]["command"] == ["idp", "worker"]
+
+
+def test_the_proxy_alone_is_believed_and_published() -> None:
+    address = SERVICES["proxy"]["networks"]["default"]["ipv4_address"]
+    assert SERVICES["provider-1"]["environment"]["IDP_TRUSTED_PROXIES"] == f"${{IDP_TRUSTED_PROXIES:-{address}}}"
+    assert [name for name, service in SERVICES.items() if "ports" in service] == ["proxy", "mail"]
+    [network] = COMPOSE["networks"]["default"]["ipam"]["config"]
+    fixed = [service["networks"]["default"]["ipv4_address"] for service in SERVICES.values() if "networks" in service]
+    assert len(set(fixed)) == len(fixed) == 4
+    assert all(ip_address(one) in ip_network(network["subnet"]) for one in fixed)
+
+
+def test_redis_keeps_nothing_and_evicts_nothing() -> None:
+    words = " ".join(SERVICES["redis"]["command"])
+    assert "--save  --appendonly no" in words
+    assert "--maxmemory-policy noeviction" in words
+
+
+def test_postgres_has_room_for_every_connection_of_the_replicas() -> None:
+    """The rule of ``cli.server_checks`` for a machine of eight cores."""
+    words = SERVICES["postgres"]["command"]
+    room = int(next(word for word in words if word.startswith("max_connections=")).partition("=")[2])
+    size = Settings.model_fields["database_pool_size"].default
+    assert len(REPLICAS) * 8 * size + OTHERS <= room
 
 
 @pytest.mark.parametrize("text", [DOCKERFILE, (ROOT / "docker-compose.yml").read_text()], ids=["Dockerfile", "compose"])
@@ -58,18 +93,20 @@ def test_every_setting_named_exists(text: str) -> None:
 
 
 def test_every_service_that_stays_up_has_a_health_check() -> None:
-    assert {name for name, service in SERVICES.items() if "healthcheck" not in service} == {"migrate"}
+    assert {name for name, service in SERVICES.items() if "healthcheck" not in service} == {"migrate", "worker"}
 
 
 def test_what_is_referred_to_is_declared() -> None:
     for service in SERVICES.values():
         assert set(service.get("depends_on", {})) <= set(SERVICES)
         assert set(service.get("secrets", [])) <= set(COMPOSE["secrets"])
+        assert {config["source"] for config in service.get("configs", [])} <= set(COMPOSE["configs"])
         assert {volume.split(":")[0] for volume in service.get("volumes", [])} <= set(COMPOSE["volumes"])
 
 
 def test_the_provider_starts_on_migrated_tables() -> None:
-    assert SERVICES["provider"]["depends_on"]["migrate"]["condition"] == "service_completed_successfully"
+    for name in (*REPLICAS, "streams", "worker"):
+        assert SERVICES[name]["depends_on"]["migrate"]["condition"] == "service_completed_successfully"
     assert SERVICES["migrate"]["command"] == ["idp", "db", "upgrade"]
 
 
@@ -109,4 +146,5 @@ def test_what_the_build_copies_is_let_in() -> None:
 def test_requests_under_way_have_time_to_finish() -> None:
     from idp.cli.serve import STOP_SECONDS
 
-    assert int(SERVICES["provider"]["stop_grace_period"].removesuffix("s")) > STOP_SECONDS
+    for name in (*REPLICAS, "streams", "worker"):
+        assert int(SERVICES[name]["stop_grace_period"].removesuffix("s")) > STOP_SECONDS
