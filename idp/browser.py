@@ -78,6 +78,11 @@ class Browser:
             g.idp_current = self._sessions.current(secret, self.origin()) if secret else None
         return cast("Current | None", g.idp_current)
 
+    def shows_an_ended_session(self) -> bool:
+        """Its cookie stays until the end is settled: it opens nothing, and tells whose ending that is."""
+        secret = self.read().session_secret
+        return secret is not None and self._sessions.ended(secret)
+
     # ── write ────────────────────────────────────────────────────────────────────────────────────
 
     def remember(self, response: Response, signed_in: SignedIn) -> None:

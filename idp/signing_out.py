@@ -2,8 +2,9 @@
 
 The one place for it, for our pages and for the logout endpoint alike. The page says what is not true yet
 (503, ``Retry-After``) and goes on by itself, without scripts, to where the intended answer would have
-led. By then it is true, so nothing is asked a second time. What the intended answer does to the browser
-(cookies that go, data to clear) this one does already: the session has ended in any case.
+led. Every place that says "done" asks before it does (``SessionControl.settle``), for people are
+faster than pages. So the session's cookie stays until then: it opens nothing any more, and tells whose
+ending it is that is not settled.
 """
 
 from __future__ import annotations
@@ -13,8 +14,6 @@ from collections.abc import Callable
 from flask import Response, make_response, render_template
 
 from .errors import EndingUnsettled
-
-_KEPT = ("Set-Cookie", "Clear-Site-Data")
 
 
 def once_settled(
@@ -27,16 +26,12 @@ def once_settled(
     try:
         end()
     except EndingUnsettled as unsettled:
-        intended = answer()
-        return _meanwhile(intended, leads_to or intended.headers["Location"], unsettled.retry_after)
+        return _meanwhile(leads_to or answer().headers["Location"], unsettled.retry_after)
     return answer()
 
 
-def _meanwhile(intended: Response, leads_to: str, seconds: int) -> Response:
+def _meanwhile(leads_to: str, seconds: int) -> Response:
     response = make_response(render_template("signing_out.html", leads_to=leads_to, seconds=seconds), 503)
-    for name in _KEPT:
-        for value in intended.headers.getlist(name):
-            response.headers.add(name, value)
     response.headers["Retry-After"] = str(seconds)
     response.headers["Cache-Control"] = "no-store"
     return response

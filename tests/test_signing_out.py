@@ -15,6 +15,7 @@ from idp.storage.tombstones import HotTombstones
 
 from .html_page import parse
 from .provider import App, Browser, Provider, answered, database, refused, running, seeded
+from .redis_server import RedisServer
 
 __all__ = ["database", "seeded"]
 
@@ -75,54 +76,73 @@ def test_a_program_is_told_to_ask_again_until_it_is_settled(
     assert provider.revoke(app, tokens["access_token"]).status_code == 200
 
 
-def test_reuse_is_not_reported_as_dealt_with_before_it_is(provider: Provider, app: App, ada: Browser) -> None:
+@pytest.mark.promise("P1")
+def test_reuse_is_not_reported_as_dealt_with_before_it_is(
+    provider: Provider, app: App, ada: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
     first = provider.tokens(app, ada)["refresh_token"]
     second = answered(provider.refresh(app, first))["refresh_token"]
     answered(provider.refresh(app, second))
-    refused(provider.refresh(app, first), 503, "temporarily_unavailable")
+    for _ in range(2):
+        refused(provider.refresh(app, first), 503, "temporarily_unavailable")
+    monkeypatch.setattr(HotTombstones, "settle_seconds", 0.001)
     refused(provider.refresh(app, first), 400, "invalid_grant")
 
 
-def test_signing_out_here(provider: Provider, app: App, ada: Browser) -> None:
+@pytest.mark.promise("P1")
+def test_signing_out_here(provider: Provider, app: App, ada: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who is faster than the page, or presses twice, is told the same until it is true."""
     provider.tokens(app, ada)
     answer = post(provider, ada, "/account/sign-out")
     signing_out(answer, "/signed-out")
-    assert forgotten(answer)
+    assert not forgotten(answer)
+    signing_out(provider.visit(ada, "/signed-out"), "/signed-out")
+    monkeypatch.setattr(HotTombstones, "settle_seconds", 0.001)
     after = provider.visit(ada, "/signed-out")
-    assert (after.status_code, "You are signed out" in after.text) == (200, True)
+    assert (after.status_code, "You are signed out" in after.text, forgotten(after)) == (200, True, True)
 
 
 def test_what_no_app_holds_needs_no_wait(provider: Provider, ada: Browser) -> None:
     assert post(provider, ada, "/account/sign-out").headers["Location"] == "/signed-out"
 
 
-def test_signing_out_everywhere_and_elsewhere(provider: Provider, app: App, ada: Browser) -> None:
+def test_signing_out_everywhere_and_elsewhere(
+    provider: Provider, app: App, ada: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
     there = provider.sign_in(ada.user)
     provider.tokens(app, there)
     assert there.session is not None
     answer = post(provider, ada, f"/account/sessions/{there.session.device_id}/end")
     signing_out(answer, f"/account/sessions?ended={there.session.device_id}")
-    assert not forgotten(answer)
+    ended = f"/account/sessions?ended={there.session.device_id}"
+    signing_out(provider.visit(ada, ended), ended)
+    with monkeypatch.context() as settled:
+        settled.setattr(HotTombstones, "settle_seconds", 0.001)
+        assert "Signed out of" in provider.visit(ada, ended).text
     provider.tokens(app, provider.sign_in(ada.user))
     signing_out(post(provider, ada, "/account/sessions/others/end"), "/account/sessions?ended=others")
     answer = post(provider, ada, "/account/sessions/everywhere/end")
     signing_out(answer, "/signed-out?where=everywhere")
-    assert forgotten(answer)
+    signing_out(provider.visit(ada, "/signed-out?where=everywhere"), "/signed-out?where=everywhere")
 
 
 def test_removing_an_app(provider: Provider, app: App, ada: Browser) -> None:
     provider.tokens(app, ada)
     signing_out(post(provider, ada, f"/account/apps/{app.id}/remove"), "/account/apps?removed=yes")
+    signing_out(provider.visit(ada, "/account/apps?removed=yes"), "/account/apps?removed=yes")
 
 
 @pytest.mark.spec("OpenID Connect RP-Initiated Logout 1.0", "2")
-def test_an_app_signs_out_with_a_hint(provider: Provider, app: App, ada: Browser) -> None:
-    """The page asks the same address again; by then nobody is signed in, and it leads to the app."""
+def test_an_app_signs_out_with_a_hint(
+    provider: Provider, app: App, ada: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The page asks the same address again; once it is settled, that leads to the app."""
     hint = provider.tokens(app, ada)["id_token"]
     asked = "/logout?" + urlencode({"id_token_hint": hint, "post_logout_redirect_uri": BYE, "state": "s&t"})
     answer = provider.visit(ada, asked)
     signing_out(answer, asked)
-    assert forgotten(answer)
+    signing_out(provider.visit(ada, asked), asked)
+    monkeypatch.setattr(HotTombstones, "settle_seconds", 0.001)
     assert provider.visit(ada, asked).headers["Location"] == f"{BYE}?state=s%26t"
 
 
@@ -132,7 +152,23 @@ def test_an_app_signs_out_and_the_person_confirms(provider: Provider, app: App, 
     inputs = parse(provider.visit(ada, f"/logout?{asked}").text).all("input")
     form = {str(one.get("name")): str(one.get("value")) for one in inputs}
     answer = provider.visit(ada, "/logout/confirm", method="POST", data={**form, "decision": "sign_out"})
-    signing_out(answer, BYE)
+    signing_out(answer, f"/logout?{asked}")
+    signing_out(provider.visit(ada, f"/logout?{asked}"), f"/logout?{asked}")
+
+
+@pytest.mark.promise("P1")
+def test_who_has_no_redis_waits_for_the_leases_of_others(database: str) -> None:
+    """An operator's shell without the setting, beside a worker that leases (``storage.leases``)."""
+    with (
+        RedisServer() as server,
+        running(database) as bare,
+        running(database, clock=bare.clock, redis_url=SecretStr(server.url)) as leasing,
+    ):
+        app, ada = bare.register(), bare.sign_in()
+        assert bare.revoke(app, bare.tokens(app, ada)["access_token"]).status_code == 200  # nobody leases yet
+        tokens = bare.tokens(app, bare.sign_in(ada.user))
+        assert leasing.active(app, tokens["access_token"])
+        refused(bare.revoke(app, tokens["access_token"]), 503, "temporarily_unavailable")
 
 
 def test_a_sign_in_waits_for_nobody(provider: Provider, app: App, ada: Browser) -> None:

@@ -54,7 +54,8 @@ class ClientAuthentication:
         if client is not None and self._proven(client, presented) and client.disabled_at is None:
             return client
         if presented.proof is not None:
-            brakes = client_secret_brakes(presented.client_id or "", address)
+            # an id that nobody has gets no counter of its own: whoever invents ids would fill the store
+            brakes = client_secret_brakes(client.client_id if client is not None else "", address)
             if wait := self._throttles.take(brakes, self._clock.now()):
                 raise Throttled(wait)
         raise invalid_client(challenge=presented.method is AuthMethod.BASIC)

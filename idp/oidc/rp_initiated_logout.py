@@ -69,9 +69,10 @@ class LogoutEndpoint:
         asked = self._read(parameters, current)
         if current is not None and not asked.proven:
             return self._question(parameters, asked)
-        again = f"{self._settings.path_prefix}/logout?{urlencode(_kept(parameters))}"
         return once_settled(
-            lambda: self._end(current), lambda: self._done(asked, after_form=False, ended=current is not None), again
+            lambda: self._end(current),
+            lambda: self._done(asked, after_form=False, ended=current is not None),
+            self._address(parameters),
         )
 
     def confirm(self) -> Response:
@@ -86,7 +87,7 @@ class LogoutEndpoint:
         return once_settled(
             lambda: self._end(current),
             lambda: self._done(asked, after_form=True, ended=current is not None),
-            asked.target or f"{self._settings.path_prefix}/signed-out",
+            self._address(parameters),
         )
 
     # ── reading ──────────────────────────────────────────────────────────────────────────────────
@@ -138,8 +139,10 @@ class LogoutEndpoint:
     # ── acting ───────────────────────────────────────────────────────────────────────────────────
 
     def _as_get(self, parameters: Parameters) -> Response:
-        location = f"{self._settings.path_prefix}/logout?{urlencode(_kept(parameters))}"
-        return Response(status=303, headers={"Location": location, **NO_STORE})
+        return Response(status=303, headers={"Location": self._address(parameters), **NO_STORE})
+
+    def _address(self, parameters: Mapping[str, str]) -> str:
+        return f"{self._settings.path_prefix}/logout?{urlencode(_kept(parameters))}"
 
     def _question(self, parameters: Parameters, asked: LogoutRequest) -> Response:
         page = render_template(

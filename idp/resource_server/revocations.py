@@ -19,11 +19,14 @@ from typing import NamedTuple
 # beyond an entry's end it is kept for the leeway that tokens have, and for a clock that is set back
 KEPT_SECONDS = 120
 MOST_ENTRIES = 2_000_000
+# the issuer's machines may run so far apart (it keeps its entries longer by the same)
+CLOCKS_APART_SECONDS = 300
 _WHOLE = ("jti:", "sid:")
 
 
 class Verdict(enum.Enum):
-    """UNSURE: issued within the second of the revocation, and ``iat`` does not say which came first."""
+    """UNSURE: issued so shortly after the revocation that ``iat`` does not say which came first: it is in
+    whole seconds, and may be of a machine whose clock is ahead of the one that revoked."""
 
     ALIVE = "alive"
     DEAD = "dead"
@@ -76,7 +79,7 @@ class RevocationMap:
             second = math.floor(self._since.get(name, -1.0))  # gone if it was forgotten just now
             if iat < second:
                 return Verdict.DEAD
-            if iat == second:
+            if iat <= second + CLOCKS_APART_SECONDS:
                 verdict = Verdict.UNSURE
         return verdict
 

@@ -90,23 +90,28 @@ class Refreshing:
 
     def _not_rotated(self, token: PresentedToken, client: Client) -> RefreshFamily:
         with self._stores.work():
-            now = self._stores.clock.now()
-            found = self._stores.refresh_families.get(token.family_id, now)
-            family, live = found if found is not None else (None, False)
-            grace = self._settings.refresh_grace if client.refresh_grace is None else client.refresh_grace
-            verdict = classify(
-                family, live=live, presented=token.counter, client_id=client.client_id, now=now, grace=grace
-            )
-            if verdict is Verdict.RETRY and family is not None:
-                return family
-            if verdict is Verdict.REUSE and family is not None:
+            family, verdict = self._judged(token, client)
+            if verdict is Verdict.REUSE:
                 self._sessions.end_session(
                     OneClientSession(family.client_session_id), EndReason.REFRESH_REUSE, by=f"client:{client.client_id}"
                 )
                 raise invalid_grant(
                     "the refresh token was used before; its session has been ended", "RFC 9700 4.14.2", persist=True
                 )
+        if verdict is Verdict.RETRY:
+            return family
+        self._sessions.settle(OneClientSession(family.client_session_id))
+        raise invalid_grant(_DEAD, "RFC 6749 5.2")
+
+    def _judged(self, token: PresentedToken, client: Client) -> tuple[RefreshFamily, Verdict]:
+        now = self._stores.clock.now()
+        found = self._stores.refresh_families.get(token.family_id, now)
+        if found is None:
             raise invalid_grant(_DEAD, "RFC 6749 5.2")
+        family, live = found
+        grace = self._settings.refresh_grace if client.refresh_grace is None else client.refresh_grace
+        verdict = classify(family, live=live, presented=token.counter, client_id=client.client_id, now=now, grace=grace)
+        return family, verdict
 
     def _grant(
         self, family: RefreshFamily, token: PresentedToken, client: Client, scope: Sequence[str] | None,

@@ -114,6 +114,11 @@ class SessionControl:
         self._stores.sessions.touch(session.id, now, origin.address)
         return Current(session, user)
 
+    def ended(self, session_secret: str) -> bool:
+        """Is this the cookie of a session that has ended?"""
+        found = self._stores.sessions.by_secret(secret_hash(session_secret))
+        return found is not None and found[0].ended_at is not None
+
     def require_proof(self, session: Session) -> None:
         """Raises ProofRequired unless the last proof is fresh enough to end others (ASVS 7.5.2)."""
         age = (self._stores.clock.now() - session.auth_time).total_seconds()
@@ -168,21 +173,22 @@ class SessionControl:
             self._stores.events.append(self._event(target, ended, reason, by, origin or Origin(), now))
             notices = self._notices.of_ending(target, ended, reason, now)
             self._stores.outbox.put([*notices, *self._settling.messages(ended, now)])
-        self._settling.after_commit(target, now, awaited=awaited)
+        self._settling.after_commit(target, ended, now, awaited=awaited)
         return ended
 
     def settle(self, target: EndTarget) -> None:
-        """Ends nothing: for whoever asks for an end that has come already. In the caller's transaction.
+        """Ends nothing: for whoever asks for an end that has come already, or is about to be told of one.
 
-        They may have asked before and got no answer, and are told "done" no sooner than then.
+        They may have asked before and got no answer, and are told "done" no sooner than then: raises
+        EndingUnsettled, in a transaction after its commit.
         """
-        self._settling.after_commit(target, self._stores.clock.now(), awaited=True)
+        self._settling.confirm(target)
 
     def settle_cookie(self, session_secret: str) -> None:
         """``settle`` for the Session of a cookie, if it has ended."""
         found = self._stores.sessions.by_secret(secret_hash(session_secret))
         if found is not None and found[0].ended_at is not None:
-            self.settle(ThisSession(found[0].id))
+            self.settle(WholeUser(found[0].user_id))
 
     def end_due(self, limit: int = 200) -> int:
         """End sessions past their idle or absolute end; says how many. In the caller's transaction."""

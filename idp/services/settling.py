@@ -35,17 +35,24 @@ class Settling:
     def __init__(self, stores: Stores) -> None:
         self._stores = stores
 
-    def after_commit(self, target: EndTarget, now: datetime, *, awaited: bool) -> None:
+    def after_commit(self, target: EndTarget, ended: Ended, now: datetime, *, awaited: bool) -> None:
         """Settle what ends under ``target`` in the transaction that is open, once it has committed.
 
         ``awaited``: somebody is told that it is done. Then ``with work():`` raises EndingUnsettled
         where that would be too early; otherwise marks are written as well as can be.
         """
-        if not self._stores.tombstones.settle_seconds:
-            return
         sids = self._stores.sessions.lately_ended(target, now - LATELY)
         if sids:
+            if ended.nothing:
+                self._stores.revocations.reaffirm()
             self._stores.work.after_commit(lambda: self._settle(sids, awaited))
+
+    def confirm(self, target: EndTarget) -> None:
+        """Settle what has ended lately under ``target``, where nothing is to be ended."""
+        sids = self._stores.sessions.lately_ended(target, self._stores.clock.now() - LATELY)
+        if sids:
+            self._stores.revocations.reaffirm()
+            self._stores.work.after_commit(lambda: self._settle(sids, awaited=True))
 
     def messages(self, ended: Ended, now: datetime) -> Iterator[OutboxMessage]:
         """The same marks for the outbox: they are written again until they are confirmed."""

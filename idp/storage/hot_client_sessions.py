@@ -13,15 +13,19 @@ from uuid import UUID
 from ..domain.ports import ClientSessions
 from ..domain.session import ClientSession, Liveness
 from ..domain.user import User
-from .hot_copy import HotCopy, Seen
+from .hot_copy import HotCopy, Ticket
+from .leases import Leases
 
 
 class HotClientSessions:
     """Implements ``ports.ClientSessions`` over another one, the record."""
 
-    def __init__(self, record: ClientSessions, copy: HotCopy, in_work: Callable[[], bool]) -> None:
+    def __init__(
+        self, record: ClientSessions, copy: HotCopy, leases: Leases, in_work: Callable[[], bool]
+    ) -> None:  # fmt: skip
         self._record = record
         self._copy = copy
+        self._leases = leases
         self._in_work = in_work
 
     def liveness(self, sid: UUID, now: datetime) -> Liveness | None:
@@ -33,16 +37,17 @@ class HotClientSessions:
             return None
         if seen.lease is not None and (seen.lease.until is None or now < seen.lease.until):
             return seen.lease
+        may_fill = seen.ticket is not None and self._leases.announced()  # before the record is read: see ``leases``
         found = self._record.liveness(sid, now)
-        self._pass_on(found, seen)
+        self._pass_on(found, seen.ticket if may_fill else None)
         return found
 
-    def _pass_on(self, found: Liveness | None, seen: Seen) -> None:
+    def _pass_on(self, found: Liveness | None, ticket: Ticket | None) -> None:
         """An end that somebody made is final and marked; one that is a matter of clocks is not."""
         if found is not None and found.ended:
             self._copy.mark_seen(found.sid)
-        elif found is not None and found.live and seen.ticket is not None:
-            self._copy.fill(seen.ticket, found)
+        elif found is not None and found.live and ticket is not None:
+            self._copy.fill(ticket, found)
 
     # ── the record ───────────────────────────────────────────────────────────────────────────────
 

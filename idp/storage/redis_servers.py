@@ -27,6 +27,7 @@ from .redis_link import Options, RedisLink, RedisSilent
 SHARDS = tuple(f"{number:02x}" for number in range(256))
 REMEMBERED_SECONDS = 60.0
 VIEW_SECONDS = 5.0
+KNOWN_SECONDS = 15.0
 AGAIN_SECONDS = 0.5
 
 Address = tuple[str, int]
@@ -109,7 +110,7 @@ class _View:
         self._lock = threading.Lock()
         self._old_at = 0.0
         self._not_before = 0.0
-        self._known = False
+        self._seen_at = float("-inf")
 
     def look_again(self) -> None:
         """At the next use; not more often than every half second."""
@@ -118,16 +119,21 @@ class _View:
     def _fresh(self) -> None:
         """Look if it is time to. Raises RedisSilent while nothing is known."""
         now = monotonic()
-        if now >= self._old_at and now >= self._not_before and self._lock.acquire(blocking=not self._known):
+        if now >= self._old_at and now >= self._not_before and self._lock.acquire(blocking=not self._known(now)):
             try:
                 if monotonic() >= self._old_at:
                     self._not_before = now + AGAIN_SECONDS
-                    self._known = self._look() or self._known
+                    if self._look():
+                        self._seen_at = now
                     self._old_at = monotonic() + VIEW_SECONDS
             finally:
                 self._lock.release()
-        if not self._known:
+        if not self._known(monotonic()):
             raise RedisSilent("no server knows who is primary")
+
+    def _known(self, now: float) -> bool:
+        """Whoever is cut off from those who know may be the last to read at a primary that was replaced."""
+        return now - self._seen_at < KNOWN_SECONDS
 
     def _look(self) -> bool:
         raise NotImplementedError

@@ -67,7 +67,7 @@ GIVE_BACK = Script(
     + _READ
     + _WRITE
     + """
-if count > 0 then keep(count - 1) end
+if count > 1 then keep(count - 1) else redis.call('DEL', KEYS[1]) end
 return count
 """
 )

@@ -120,6 +120,12 @@ class SqlRevocations:
         rows = self._db.rows(_FOLLOWING, {"names": sorted(client_ids)}) if client_ids else ()
         return frozenset(row[0] for row in rows)
 
+    def reaffirm(self) -> None:
+        """The log's own turn is written again, unchanged; its row is locked until the commit, as by any ending."""
+        if not self._db.sqlite:
+            with self._db.work():
+                take_turn(self._db, "revocations", 0)
+
     def client_revoked_at(self, client_id: str) -> datetime | None:
         """The latest entry for the client as a whole."""
         row = self._db.hot_row(_CLIENT, {"of_client": client_id})

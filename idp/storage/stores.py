@@ -23,6 +23,7 @@ from .health import SqlHealth
 from .hot_client_sessions import HotClientSessions
 from .hot_copy import HotCopy, NoWitness, Witness
 from .interactions import SqlInteractions
+from .leases import Leases
 from .outbox import SqlOutbox
 from .passwords import ArgonPasswords
 from .redis_throttles import RedisThrottles
@@ -86,7 +87,7 @@ def build_stores(
         events=SqlEvents(database),
         outbox=SqlOutbox(database),
         throttles=SqlThrottles(database),
-        tombstones=NoTombstones(),
+        tombstones=NoTombstones(Leases(database), Settling(database)),
         assertion_ids=SqlAssertionIds(database),
         sweeper=SqlSweeper(database),
         health=SqlHealth(database, migrations),
@@ -104,7 +105,7 @@ def _with_hot_copy(stores: Stores, database: Database, hot: HotOptions) -> Store
     copy = HotCopy(servers, stores.randomness, hot.tombstone_seconds, hot.witness)
     return replace(
         stores,
-        client_sessions=HotClientSessions(stores.client_sessions, copy, lambda: database.in_work),
+        client_sessions=HotClientSessions(stores.client_sessions, copy, Leases(database), lambda: database.in_work),
         tombstones=HotTombstones(copy, Settling(database)),
         throttles=RedisThrottles(servers, stores.throttles),
     )

@@ -6,21 +6,29 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from .hot_copy import SETTLE_SECONDS, HotCopy
+from .leases import Leases
 from .settling import Settling
 
 
 class NoTombstones:
-    """Implements ``ports.Tombstones`` where there is no hot copy: every look-up reads the record (R0)."""
+    """Implements ``ports.Tombstones`` for a process without a hot copy: its look-ups read the record (R0).
+
+    Others may have one (``leases``): then it can tell nobody, and waits like one that was not heard.
+    """
 
     settle_seconds = 0.0
 
-    def write(self, sids: Sequence[UUID]) -> bool:  # noqa: ARG002 - the port's signature
-        """There is nobody to tell."""
-        return True
+    def __init__(self, leases: Leases, settling: Settling) -> None:
+        self._leases = leases
+        self._settling = settling
 
-    def unsettled_for(self, sids: Sequence[UUID]) -> float:  # noqa: ARG002 - the port's signature
-        """Settled at commit."""
-        return 0.0
+    def write(self, sids: Sequence[UUID]) -> bool:
+        """True where nobody gives leases."""
+        return not sids or not self._leases.may_stand()
+
+    def unsettled_for(self, sids: Sequence[UUID]) -> float:
+        """What is left of the time after which no lease of theirs can stand."""
+        return max(0.0, SETTLE_SECONDS - self._settling.seconds_since(sids))
 
 
 class HotTombstones:

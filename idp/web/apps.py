@@ -7,7 +7,9 @@ from urllib.parse import quote
 
 from flask import Blueprint, Response, request
 
+from ..domain.session import WholeUser
 from ..services.consents import AppView
+from ..services.sessions import Current
 from ..signing_out import once_settled
 from .app_face import AppFace, face
 from .consent import sentence
@@ -44,6 +46,15 @@ class AppPages:
     def show(self) -> Response:
         """Every app that may do something in this person's name."""
         current = self.pages.signed_in()
+        if request.args.get("removed") != "yes":
+            return self._list(current)
+        return once_settled(
+            lambda: self.pages.services.sessions.settle(WholeUser(current.user.id)),
+            lambda: self._list(current),
+            self.pages.path(APPS, {"removed": "yes"}),
+        )
+
+    def _list(self, current: Current) -> Response:
         cards = [self._card(view) for view in self.pages.services.consents.apps(current.user)]
         message = gettext("Access removed.") if request.args.get("removed") == "yes" else None
         return self.pages.show("account/apps.html", apps=cards, message=message, here="apps")

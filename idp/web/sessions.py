@@ -17,10 +17,11 @@ from flask import Blueprint, Response, request
 from ..domain.session import EndReason, EndTarget, OtherDevices, WholeDevice, WholeUser
 from ..errors import NotFound, ProofRequired
 from ..services.sessions import Current, DeviceView, Overview
+from ..services.settling import LATELY
 from ..signing_out import once_settled
 from .device_cards import device_card, device_title, ended_card
 from .languages import gettext
-from .pages import Pages, forget_page
+from .pages import Pages, forget_page, single
 from .places import SESSIONS, Destination, read_uuid
 
 
@@ -41,7 +42,12 @@ class SessionPages:
     def show(self) -> Response:
         """Every device, this one first; and what ended lately."""
         current = self.pages.signed_in()
-        overview, now = self._overview(current), self.pages.now()
+        overview = self._overview(current)
+        here = self.pages.path(SESSIONS, {"ended": ended} if (ended := single("ended")) else None)
+        return once_settled(lambda: self._settle_shown(overview, current), lambda: self._list(overview, current), here)
+
+    def _list(self, overview: Overview, current: Current) -> Response:
+        now = self.pages.now()
         devices = [device_card(view, now) for view in overview.devices]
         told = self.pages.services.notices.told(current.user.id) if overview.ended else {}
         ended = [ended_card(view, told.get(view.session.id, ()), now) for view in overview.ended]
@@ -133,6 +139,13 @@ class SessionPages:
             action=self.pages.path(destination.path), minutes=self._minutes(),
             user=current.user, here="sessions",
         )  # fmt: skip
+
+    def _settle_shown(self, overview: Overview, current: Current) -> None:
+        """The list says what has ended; of an ending of the last minutes that may be too early."""
+        since = self.pages.now() - LATELY
+        shown = (view.session.ended_at for view in overview.ended)
+        if "ended" in request.args or any(ended_at is not None and ended_at > since for ended_at in shown):
+            self.pages.services.sessions.settle(WholeUser(current.user.id))
 
     def _settle(self, target: EndTarget) -> None:
         with self.pages.services.work():

@@ -44,6 +44,7 @@ class SignOutPages:
     def _end(self) -> None:
         current = self.pages.browser.current()
         if current is None:
+            self._settle()
             return
         with self.pages.services.work():
             self.pages.services.sessions.end_session(
@@ -61,7 +62,21 @@ class SignOutPages:
         if self.pages.browser.current() is not None:
             return self.pages.go(SESSIONS)
         everywhere = request.args.get("where") == "everywhere"
-        return self.pages.show(
+        here = self.pages.path(SIGNED_OUT, {"where": "everywhere"} if everywhere else None)
+        return once_settled(self._settle, lambda: self._done(everywhere), here)
+
+    def _settle(self) -> None:
+        """Whoever comes with the cookie of a session that ended a moment ago may come too early."""
+        secret = self.pages.browser.read().session_secret
+        if secret is not None:
+            self.pages.services.sessions.settle_cookie(secret)
+
+    def _done(self, everywhere: bool) -> Response:
+        response = self.pages.show(
             "signed_out.html", everywhere=everywhere, minutes=-(-self.pages.settings.access_token_life // 60),
             sign_in=self.pages.path(LOGIN),
         )  # fmt: skip
+        if self.pages.browser.shows_an_ended_session():
+            forget_page(response)
+            self.pages.browser.forget(response)
+        return response

@@ -76,7 +76,8 @@ class Between:
 def interrupted(stores: Stores, copy: HotCopy, act: Callable[[], None]) -> HotClientSessions:
     """A reader of another process, to whom ``act`` happens between its look at the record and its fill."""
     record = Between(stores.client_sessions._record, act)  # type: ignore[attr-defined]
-    return HotClientSessions(record, copy, lambda: False)  # type: ignore[arg-type]
+    leases = stores.client_sessions._leases  # type: ignore[attr-defined]
+    return HotClientSessions(record, copy, leases, lambda: False)  # type: ignore[arg-type]
 
 
 def live(stores: Stores, held: ClientSession, now: datetime) -> bool:

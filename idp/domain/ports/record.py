@@ -43,6 +43,14 @@ class Revocations(Protocol):
         """Leave out ``step`` numbers. In a transaction."""
         ...
 
+    def reaffirm(self) -> None:
+        """Commit something again, so that it waits for every server that must confirm a commit.
+
+        For whoever reports an ending that an earlier attempt committed without being told so: a commit
+        that writes nothing waits for no standby. Nothing to do where there is none (SQLite).
+        """
+        ...
+
     def page(self, seen: int, limit: int) -> LogPage:
         """What came after ``seen``: entries and head of one moment, in order, ``limit`` at most."""
         ...
