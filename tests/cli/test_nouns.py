@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
+from idp.storage.sessions import SqlSessions
 from tests.cli.conftest import PASSWORD, Idp, Ran
 
 EMAIL = "ada@example.com"
@@ -185,5 +187,9 @@ def test_an_operator_hears_that_it_is_done_when_it_is(idp: Idp, ada: Ran, monkey
     client_id = created(idp)["client_id"]
     assert idp("client", "disable", client_id).code == 0
     assert waited == []  # it held nothing that could be taken for live
-    assert idp("user", "disable", EMAIL).code == 0
+    monkeypatch.setattr(SqlSessions, "lately_ended", lambda *_: [uuid4()])
+    assert "every session has ended" in idp("user", "disable", EMAIL).out
     assert idp("session", "end", "--user", EMAIL).code == 0
+    assert idp("client", "enable", client_id).code == 0
+    assert idp("client", "delete", client_id).code == 0
+    assert [2.5 < seconds <= 2.75 for seconds in waited] == [True, True, True]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from uuid import uuid4
 
 import pytest
 from sqlalchemy import Engine, func, select
@@ -10,6 +11,9 @@ from sqlalchemy import Engine, func, select
 from idp.domain.ports import Stores
 from idp.domain.session import EndReason, OneClientSession, WholeUser
 from idp.domain.throttle import Brake
+from idp.storage.database import Database
+from idp.storage.settling import Settling
+from idp.storage.system import SystemClock
 from idp.storage.tables import Base
 
 from ..builders import (
@@ -91,6 +95,14 @@ def test_each_table_has_its_time(stores: Stores, kept: timedelta, table: str) ->
     _fill(stores)
     assert stores.sweeper.sweep(NOW + kept, 100)[table] == 0
     assert stores.sweeper.sweep(NOW + kept + timedelta(seconds=1), 100)[table] > 0
+
+
+def test_what_was_not_confirmed_is_forgotten_after_an_hour(stores: Stores, engine: Engine) -> None:
+    """The database's own clock says since when it is known."""
+    Settling(Database(engine)).seconds_since([uuid4(), uuid4()])
+    now = SystemClock().now()
+    assert stores.sweeper.sweep(now + timedelta(minutes=59), 100)["settling"] == 0
+    assert stores.sweeper.sweep(now + timedelta(minutes=61), 100)["settling"] == 2
 
 
 def test_what_is_alive_stays(stores: Stores) -> None:
