@@ -41,7 +41,7 @@ class Scene:
     async def serve(self, **settings: Any) -> AsyncIterator[Server]:
         provider = self.provider
         changed = provider.settings.model_copy(update=settings)
-        made = AccessTokens(changed.issuer, 900, provider.services.keys, provider.stores.randomness)
+        made = AccessTokens(changed.issuer, 900, provider.services.keys, provider.stores.randomness, provider.clock)
         app = Streams(changed, Following(changed.issuer, made, self.log), self.log, provider.clock)
         async with serving(app, self.token) as server:
             yield server
