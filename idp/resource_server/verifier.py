@@ -199,11 +199,15 @@ class Verifier:
 def _reading(
     source: Issuer, own: str, state: RevocationState, timeout: float, bound: float
 ) -> Callable[[Callable[[], bool]], LogReader]:
-    """How to make a reader of the log: with connections of its own, which may go to another port."""
+    """How to make a reader of the log: with connections of its own, which may go to another port.
+
+    Where our own secret goes, no other port will do.
+    """
 
     def make(stopped: Callable[[], bool]) -> LogReader:
+        strict = Transport(source.issuer, timeout=timeout, connections=1)
         transport = Transport(source.issuer, timeout=timeout, connections=2, any_port=True)
-        return LogReader(source, transport, OwnToken(source, transport, own), state, bound, stopped)
+        return LogReader(source, transport, OwnToken(source, strict, own), state, bound, stopped)
 
     return make
 

@@ -18,6 +18,7 @@ from ..domain.client import AuthMethod, Client, ClientOrigin
 from ..domain.client_metadata import ClientMetadata, MetadataProblem, check
 from ..domain.event import SecurityEvent
 from ..domain.ports import Stores
+from ..domain.revocation import RETENTION, Revocation, RevocationKind
 from ..domain.scope import REVOCATIONS, STANDARD_SCOPES, Resource, Scope, parse_scope
 from ..domain.session import EndReason, WholeClient
 from ..errors import InputRefused, NotFound, ProtocolError
@@ -151,9 +152,21 @@ class Clients:
         return client
 
     def enable(self, client_id: str, by: str = "operator") -> Client:
-        """Let it work again; what had ended stays ended."""
-        client = replace(self._held(client_id), disabled_at=None)
+        """Let it work again; what had ended stays ended.
+
+        So does what was issued between the moment that the disabling noted and its commit: the log says
+        again that nothing issued until now is alive.
+        """
+        held = self._held(client_id)
+        client = replace(held, disabled_at=None)
         self._save(client, "client.enabled", by)
+        if held.disabled_at is not None:
+            now = self._stores.clock.now()
+            entry = Revocation(
+                kind=RevocationKind.CLIENT, value=client_id, at=now, expires_at=now + RETENTION,
+                reason=EndReason.CLIENT_DISABLED.value,
+            )  # fmt: skip
+            self._stores.revocations.append([entry])
         return client
 
     def delete(self, client_id: str, by: str = "operator") -> None:

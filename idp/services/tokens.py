@@ -46,7 +46,7 @@ class Tokens:
         or registered again: ended never comes back (P1).
         """
         client = self._stores.clients.get(client_id)
-        if client is None or client.disabled_at is not None:
+        if client is None or client.disabled_at is not None or issued_at < int(client.created_at.timestamp()):
             return False
         revoked_at = self._stores.revocations.client_revoked_at(client_id)
         if revoked_at is not None and issued_at <= revoked_at.timestamp():

@@ -13,10 +13,13 @@ the first one the machine's own clock serves. An embedded database has no clock 
 
 from __future__ import annotations
 
+import functools
+import sys
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from threading import Lock
-from time import monotonic
 from typing import Any
 
 from sqlalchemy import Engine, event
@@ -26,6 +29,11 @@ from ..domain.ports import Clock
 EVERY_SECONDS = 60.0
 PROMPT_SECONDS = 0.1
 _ASK = "SELECT clock_timestamp()"
+
+monotonic: Callable[[], float] = time.monotonic
+if sys.platform == "linux":
+    # what was asked before the machine slept would otherwise be behind by its sleep
+    monotonic = functools.partial(time.clock_gettime, time.CLOCK_BOOTTIME)
 
 
 @dataclass(frozen=True, slots=True)

@@ -387,6 +387,20 @@ def test_what_ended_with_its_client_stays_ended(alone: Provider) -> None:
         assert alone.active(machine, answered(alone.credentials(machine))["access_token"])
 
 
+@pytest.mark.promise("P1")
+def test_what_was_issued_while_its_client_was_being_disabled_stays_ended_too(alone: Provider) -> None:
+    """The disabling notes its time, waits for locks, and commits: a token may come in between."""
+    machine = alone.register(grant_types=["client_credentials"], redirect_uris=[])
+    with alone.clock.later(3):
+        token = answered(alone.credentials(machine))["access_token"]
+    with alone.stores.work():
+        alone.services.clients.disable(machine.id)
+    with alone.clock.later(4):
+        with alone.stores.work():
+            alone.services.clients.enable(machine.id)
+        assert not alone.active(machine, token)
+
+
 @pytest.mark.spec("ASVS", "10.4.11")
 def test_nobody_registers_themselves_into_an_api(alone: Provider) -> None:
     alone.resource("https://jobs.example", jobs_read="See your jobs")
