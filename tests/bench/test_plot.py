@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 from .plot import percentile, shares_over_time
 
@@ -15,7 +15,7 @@ def test_percentiles() -> None:
 
 def test_each_series_is_a_curve_with_its_figures() -> None:
     text = shares_over_time("Sign out & gone", {"press": [10.0, 20.0, 400.0], "answer": [1.0, 2.0]}, 250, 300)
-    drawing = ElementTree.fromstring(text)
+    drawing = ET.fromstring(text)
     assert drawing.attrib["viewBox"] == "0 0 720 360"
     curves = [item for item in drawing if item.attrib.get("class") == "line"]
     assert len(curves) == 2
