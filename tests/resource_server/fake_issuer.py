@@ -142,7 +142,7 @@ class FakeIssuer:
             return 401, {"error": "invalid_token"}
         if after is not None and after > self.log.head:
             return 410, {"error": "invalid_request"}
-        return 200, self.log.document(after)
+        return 200, None
 
     def _is_client(self, authorization: str | None) -> bool:
         encoded = base64.b64decode((authorization or "").removeprefix("Basic ")).decode()
@@ -164,9 +164,9 @@ class FakeIssuer:
                 after = int(query["after"][0]) if "after" in query else None
                 self.path = "/revocations"
                 authorization = self.headers["Authorization"]
-                status, document = fake.revocations(after, authorization)
+                status, error = fake.revocations(after, authorization)
                 if status != 200 or fake.log.speaks is None or self.headers["Accept"] != "text/event-stream":
-                    self.answer(status, document)
+                    self.answer(status, error or fake.log.document(after))
                     return
                 fake.asked["/revocations events"] += 1
                 self.send_response(200)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -139,27 +140,40 @@ def silent(wire: Wire) -> None:
 
 
 def cut_off(wire: Wire) -> None:
-    """One heartbeat, then a connection that is half open."""
+    """Honest at first, then half open: nothing comes, and nothing ends."""
+    wire.catch_up()
     wire.beat()
     wire.log.stopped.wait()
 
 
 def buffered(wire: Wire) -> None:
-    """True heartbeats, but a relay keeps each of them for a second after the first few."""
-    for _ in range(3):
-        wire.beat()
-        time.sleep(BEAT_SECONDS)
-    while not wire.over():
-        old = tick()
-        time.sleep(1.0)
-        wire.beat(tick=old)
+    """Honest, but a relay keeps everything back for a second once the connection stands."""
+    _delayed(wire, lambda sent: 1.0 if sent > 3 else 0.0)
 
 
 def tardy(wire: Wire) -> None:
-    """The first sign comes long after the question, as if all were delayed alike."""
-    time.sleep(0.8)
+    """Honest, but all is delayed alike: differences of delay show nothing."""
+    _delayed(wire, lambda _: 1.0)
+
+
+def _delayed(wire: Wire, delay: Callable[[int], float]) -> None:
+    kept: deque[tuple[float, bytes]] = deque()
+    sent = 0
+    true = Wire(wire.log, wire.after, lambda content: kept.append((time.monotonic(), content)), wire.token)
     while not wire.over():
-        wire.beat()
+        true.catch_up()
+        true.beat()
+        while kept and time.monotonic() - kept[0][0] >= delay(sent):
+            wire.write(kept.popleft()[1])
+            sent += 1
+        time.sleep(BEAT_SECONDS)
+
+
+def halfway(wire: Wire) -> None:
+    """Says that there is more, again and again, and does not send it."""
+    head = wire.after
+    while not wire.over():
+        wire.send("revocations", head=head, entries=wire.log.entries[:head], more=True, tick=tick())
         time.sleep(BEAT_SECONDS)
 
 

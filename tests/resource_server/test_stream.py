@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -34,7 +33,7 @@ def refused(verifier: Verifier, token: str) -> bool:
 def short(issuer: FakeIssuer) -> Verifier:
     """With the bound of the contract."""
     return Verifier(
-        issuer.url, AUDIENCE, client_id=CREDENTIALS[0], client_secret=CREDENTIALS[1], mode="stream", timeout=2
+        issuer.url, AUDIENCE, client_id=CREDENTIALS[0], client_secret=CREDENTIALS[1], mode="stream", timeout=10
     )
 
 
@@ -217,36 +216,26 @@ def test_a_log_that_was_set_back_is_read_anew(following: Verifier, issuer: FakeI
 @pytest.mark.parametrize(
     "enemy",
     [
-        fake_log.silent, fake_log.cut_off, fake_log.buffered, fake_log.tardy, fake_log.garbage, fake_log.not_json,
-        fake_log.endless, fake_log.backwards, fake_log.unknown_kind,
+        fake_log.silent, fake_log.cut_off, fake_log.buffered, fake_log.tardy, fake_log.halfway, fake_log.garbage,
+        fake_log.not_json, fake_log.endless, fake_log.backwards, fake_log.unknown_kind,
     ],
 )  # fmt: skip
 def test_no_enemy_gets_a_token_accepted(issuer: FakeIssuer, enemy: fake_log.Behaviour) -> None:
-    """The session ends where only introspection knows of it; the enemy's stream never vouches for it."""
+    """Once the bound has passed after the end of the session, whatever the stream says or does not say."""
+    issuer.log.speaks = enemy
+    issuer.log.revoke("sid", "s5")
+    token = issuer.token()
     with short(issuer) as verifier:
-        issuer.log.revoke("sid", "s5")
-        follow(verifier)
-        issuer.log.status = 503
-        eventually(lambda: not verifier.fresh)
-        issuer.ended.add("s1")
-        issuer.log.revoke("sid", "s1")
-        issuer.log.document = _as_it_was(issuer)  # type: ignore[method-assign]
-        issuer.log.speaks, issuer.log.status = enemy, 200
+        verifier.check(token)
         eventually(lambda: issuer.asked["/revocations events"] > 0)
-        end, token = time.monotonic() + 0.8, issuer.token()
+        time.sleep(0.4)  # by now the enemy is one
+        issuer.log.revoke("sid", "s1")
+        issuer.ended.add("s1")
+        time.sleep(0.25 + 0.05)  # the bound; what was proved before may have held so long
+        end = time.monotonic() + 1.2
         while time.monotonic() < end:
             assert refused(verifier, token)
             time.sleep(0.01)
-
-
-def _as_it_was(issuer: FakeIssuer) -> Callable[[int | None], dict[str, Any]]:
-    """Polling would tell of the end; here it must be the ladder that keeps the token out."""
-
-    def document(after: int | None) -> dict[str, Any]:
-        time.sleep(1.0)  # by then the answer proves nothing
-        return {"head": issuer.log.head, "entries": [], "more": False, "poll": 0.05}
-
-    return document
 
 
 @pytest.mark.parametrize("enemy", [fake_log.silent, fake_log.cut_off, fake_log.buffered, fake_log.tardy])
