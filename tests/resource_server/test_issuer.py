@@ -159,6 +159,15 @@ def test_keys_come_from_the_issuers_origin_alone(issuer: FakeIssuer, local: Veri
         local.check(issuer.token())
 
 
+@pytest.mark.spec("RFC 6454", "4")
+def test_another_port_is_another_origin(issuer: FakeIssuer, local: Verifier) -> None:
+    with FakeIssuer() as other:
+        issuer.metadata["jwks_uri"] = f"{other.url}/jwks"
+        with pytest.raises(VerifierUnavailable, match="origin"):
+            local.check(issuer.token())
+        assert not other.asked
+
+
 @pytest.mark.parametrize("path", [WELL_KNOWN, "/jwks"])
 @pytest.mark.parametrize(
     "answer",
