@@ -17,6 +17,7 @@ import structlog
 
 from ..again import until_kept
 from ..domain.ports import Stores
+from ..errors import Unavailable
 from .keys import Keys
 from .sessions import SessionControl
 
@@ -76,6 +77,9 @@ def _while_patient() -> Iterator[None]:
 def _alone(name: str, step: Callable[[], Done]) -> Done:
     try:
         return until_kept(step)
+    except Unavailable as error:
+        log.warning("a step of housekeeping is left for the next round", step=name, error=str(error))
+        return {}
     except Exception:
         log.exception("a step of housekeeping failed", step=name)
         return {}

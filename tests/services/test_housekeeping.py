@@ -6,6 +6,7 @@ import pytest
 import structlog
 
 from idp import housekeeper, logs
+from idp.errors import Unavailable
 from idp.services import housekeeping
 
 from ..builders import NOW, an_interaction
@@ -88,6 +89,20 @@ def test_a_step_that_fails_starves_no_other(both: Provider, monkeypatch: pytest.
         done = services.housekeeping.round()
     assert {step for step, key in steps.items() if key not in done} == {failing}
     assert [entry["log_level"] for entry in logged if "step" in entry] == ["error"]
+
+
+def test_a_database_that_is_away_is_a_line_and_no_traceback(alone: Provider, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a log calls an error is a mistake of ours: the fault matrix looks for those."""
+
+    def away(*_: object) -> None:
+        raise Unavailable("the database: it does not answer")
+
+    monkeypatch.setattr(alone.stores.sweeper, "sweep", away)
+    with structlog.testing.capture_logs() as logged:
+        alone.services.housekeeping.round()
+    [entry] = [entry for entry in logged if entry.get("step") == "sweeping"]
+    assert (entry["log_level"], entry["error"]) == ("warning", "the database: it does not answer")
+    assert "exc_info" not in entry
 
 
 def test_the_log_says_what_was_done(both: Provider, monkeypatch: pytest.MonkeyPatch) -> None:
