@@ -33,5 +33,6 @@ def once_settled(
 def _meanwhile(leads_to: str, seconds: int) -> Response:
     response = make_response(render_template("signing_out.html", leads_to=leads_to, seconds=seconds), 503)
     response.headers["Retry-After"] = str(seconds)
+    response.headers["Refresh"] = f"{seconds};url={leads_to}"
     response.headers["Cache-Control"] = "no-store"
     return response

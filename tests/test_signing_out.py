@@ -50,6 +50,7 @@ def signing_out(response: TestResponse, leads_to: str) -> None:
     """The page: the status says that it is not done, and everything leads on without scripts."""
     assert (response.status_code, response.headers["Retry-After"]) == (503, "3")
     assert response.headers["Cache-Control"] == "no-store"
+    assert response.headers["Refresh"] == f"3;url={leads_to}"
     assert "Location" not in response.headers
     assert f'<meta http-equiv="refresh" content="3;url={leads_to}">' in response.text.replace("&amp;", "&")
     assert f'href="{leads_to}"' in response.text.replace("&amp;", "&")

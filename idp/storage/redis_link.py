@@ -104,11 +104,6 @@ class RedisLink:
             raise RedisSilent(f"{self.address}: {reply}")
         return reply
 
-    def close(self) -> None:
-        """Close every idle connection."""
-        while self._idle:
-            self._idle.pop().disconnect()
-
     # ── inside ───────────────────────────────────────────────────────────────────────────────────
 
     def _scripts(self, calls: Sequence[Call], replicas: int, *, whole: bool) -> list[Reply]:
@@ -129,7 +124,7 @@ class RedisLink:
         return replies
 
     def _exchange(self, commands: Sequence[tuple[Word, ...]], patience: float) -> list[Reply]:
-        connection = self._idle.pop() if self._idle else self._make()
+        connection = self._connection()
         try:
             self._ready(connection)
             connection.send_packed_command(connection.pack_commands(commands))
@@ -139,6 +134,13 @@ class RedisLink:
             raise
         self._idle.append(connection)
         return replies
+
+    def _connection(self) -> AnyConnection:
+        """The one used last, so that the others may be closed by the server; a new one if all are in use."""
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return self._make()
 
     def _ready(self, connection: AnyConnection) -> None:
         """Connected, with nothing left to read: neither the end of a server that went nor an old answer."""
