@@ -33,7 +33,7 @@ format: $(VENV)/.dev ## Rewrite the code in the house style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(VENV)/.dev ## Measure requests per second and storage per session
+bench: $(VENV)/.dev ## Measure the provider beside its peers; prints targets met and not met
 	$(BIN)/python -m tests.bench
 
 faults: $(VENV)/.dev ## Break everything: the fault matrix, then at random for FAULT_SECONDS (120); FAULT_SEED repeats

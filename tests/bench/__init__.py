@@ -1,5 +1,6 @@
-"""``make bench``: requests per second, latency and storage, beside a bare Flask route on the same server.
+"""``make bench``: the provider beside two peers and bare functions, in one run, as ratios.
 
-Everything is made for one run and goes with it: databases, servers, keys, people. It talks to 127.0.0.1
-alone and ends only what it started. ``python -m tests.bench --help``.
+Everything is made for one run and goes with it: databases, servers, keys, people. The peers are installed
+once, into ``~/.cache/idp-bench``; everything talks to 127.0.0.1 alone, and a run ends only what it started.
+``python -m tests.bench --help``.
 """

@@ -1,62 +1,91 @@
-"""``python -m tests.bench [--json] [--database sqlite|postgresql]…``: measure, print, end.
+"""``python -m tests.bench [--json | --markdown]``: measure the provider beside its peers, print, end.
 
-Exits 1 if the provider answered anything but 2xx or if refreshing made storage grow.
+PostgreSQL with fsync on, Redis, two workers, 10,000 live sessions; then a million. Exits 1 if the provider
+answered anything but 2xx or if refreshing made storage grow; a target that is not met is said, no failure.
 """
 
 from __future__ import annotations
 
 import argparse
+import base64
 import os
+import secrets
+import signal
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 from idp.cli.serve import cores
-from tests.postgres import available
+from tests import postgres, redis_server
 
 from . import machine
-from .children import BenchFailed, Server, bare_route, provider
-from .databases import POSTGRESQL, SQLITE, database, opened
+from .children import BenchFailed
+from .course import Course
 from .generators import wrk_installed
 from .report import Report
-from .scenario import Plan, Target, refresh_a_thousand_times, rows
-from .seed import seed
 
 _MOST_SECONDS = 30
-_STOPPED = (BenchFailed, ConnectionError, TimeoutError, ValueError, subprocess.SubprocessError)
+_STOPPED = (BenchFailed, ConnectionError, TimeoutError, ValueError, OSError, subprocess.SubprocessError)
 
 
 def main() -> int:
     """The exit code."""
     options = _options()
-    plan = Plan(options.seconds, options.connections, wrk_installed() and not options.python)
-    with tempfile.TemporaryDirectory(prefix="idp-bench-") as name:
-        report = Report(_setting(options, plan, Path(name)))
-        began = time.monotonic()
+    missing = [
+        name
+        for name, there in (
+            ("PostgreSQL", postgres.available()), ("Redis", redis_server.available()), ("wrk", wrk_installed()),
+        )
+        if not there
+    ]  # fmt: skip
+    if missing:
+        print(f"bench: not installed: {', '.join(missing)}", file=sys.stderr)
+        return 1
+    began = time.monotonic()
+    _end_in_time(options.minutes)
+    with tempfile.TemporaryDirectory(prefix="idp-bench-") as name, ExitStack() as stack:
+        report = Report(_setting(options, Path(name)))
         try:
-            _run(options, plan, Path(name), report)
+            Course(options, Path(name), report, stack, _say).run()
         except _STOPPED as error:
             print(f"bench: {error}", file=sys.stderr)
-            return 1
-        _say(f"done in {time.monotonic() - began:.0f} s")
-    print(report.json() if options.json else report.text())
-    return 1 if report.problems() else 0
+            report.problems.append(str(error))
+    _say(f"done in {time.monotonic() - began:.0f} s")
+    print(report.json() if options.json else report.markdown() if options.markdown else report.text())
+    return 1 if report.problems else 0
 
 
 def _options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser("python -m tests.bench", description=__doc__)
     parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
-    parser.add_argument("--database", action="append", choices=(SQLITE, POSTGRESQL), help="only this one")
-    parser.add_argument("--seconds", type=_seconds, default=_seconds(os.environ.get("BENCH_SECONDS", "5")),
-                        help="length of each of 24 measurements (BENCH_SECONDS, 5)")  # fmt: skip
+    parser.add_argument("--markdown", action="store_true", help="print the table of targets for README")
+    parser.add_argument("--seconds", type=_seconds, default=_seconds(os.environ.get("BENCH_SECONDS", "3")),
+                        help="length of each of some 75 measurements (BENCH_SECONDS, 3)")  # fmt: skip
     parser.add_argument("--connections", type=int, default=32, help="clients at a time (32)")
     parser.add_argument("--workers", type=int, default=cores(), help="processes of each server (as many as cores)")
     parser.add_argument("--threads", type=int, default=4, help="threads of each process (4)")
-    parser.add_argument("--python", action="store_true", help="generate all load with Python, even if wrk is there")
-    return parser.parse_args(arguments)
+    parser.add_argument("--no-peers", action="store_true", help="neither install nor measure the peers")
+    parser.add_argument("--minutes", type=int, default=15, help="stop after so long, whatever is left (15)")
+    parser.add_argument("--large", type=int, default=int(os.environ.get("BENCH_LARGE", "1000000")),
+                        help="sessions of the last two rows; 0 leaves them out (BENCH_LARGE, 1000000)")  # fmt: skip
+    options = parser.parse_args(arguments)
+    options.master_key = base64.urlsafe_b64encode(secrets.token_bytes(32)).rstrip(b"=").decode()
+    return options
+
+
+def _end_in_time(minutes: int) -> None:
+    """After so long, or when told to end, tidy up and report what there is."""
+
+    def stop(number: int, _frame: object) -> None:
+        raise TimeoutError("stopped" if number == signal.SIGTERM else f"stopped after {minutes} minutes")
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGALRM, stop)
+    signal.alarm(minutes * 60)
 
 
 def _seconds(text: str) -> int:
@@ -66,36 +95,11 @@ def _seconds(text: str) -> int:
     return seconds
 
 
-def _setting(options: argparse.Namespace, plan: Plan, folder: Path) -> dict[str, object]:
+def _setting(options: argparse.Namespace, folder: Path) -> dict[str, object]:
     return {
         **machine.described(folder), "workers": options.workers, "threads": options.threads,
-        "connections": plan.connections, "seconds": plan.seconds, "generator": "wrk" if plan.use_wrk else "python",
+        "connections": options.connections, "seconds": options.seconds,
     }  # fmt: skip
-
-
-def _run(options: argparse.Namespace, plan: Plan, folder: Path, report: Report) -> None:
-    with bare_route(folder, options.workers, options.threads) as bare:
-        for kind in options.database or (SQLITE, POSTGRESQL):
-            if kind == POSTGRESQL and not available():
-                report.missing.append("PostgreSQL, which is not installed")
-                continue
-            (folder / kind).mkdir()
-            _measure(kind, options, plan, folder / kind, bare, report)
-
-
-def _measure(
-    kind: str, options: argparse.Namespace, plan: Plan, folder: Path, bare: Server, report: Report
-) -> None:  # fmt: skip
-    _say(f"{kind}: a database with {plan.codes} sessions")
-    with database(kind, folder) as url, opened(url) as engine:
-        scene = seed(engine, plan.codes)
-        with provider(folder, url, options.workers, options.threads) as server:
-            target = Target(kind, server, bare, engine, scene, plan)
-            _say(f"{kind}: storage")
-            report.storage[kind] = refresh_a_thousand_times(target)
-            for row in rows(target):
-                _say(f"{kind}: {row.endpoint}: {row.measured.rate:.0f}/s, bare {row.bare.rate:.0f}/s")
-                report.rows.append(row)
 
 
 def _say(text: str) -> None:

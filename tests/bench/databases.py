@@ -15,7 +15,7 @@ from tests.postgres import PostgresServer
 
 SQLITE, POSTGRESQL = "sqlite", "postgresql"
 # What tests/postgres.py turns off for speed, as an installation has it.
-_DURABLE = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on", "autovacuum": "on"}
+DURABLE = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on", "autovacuum": "on"}
 
 
 @contextmanager
@@ -23,16 +23,17 @@ def database(kind: str, folder: Path) -> Iterator[str]:
     """The URL of a migrated, empty database."""
     if kind == SQLITE:
         url = f"sqlite:///{folder / 'bench.sqlite'}"
-        _migrate(url)
+        migrate(url)
         yield url
         return
-    with PostgresServer(**_DURABLE, shared_buffers="128MB") as server:
+    with PostgresServer(**DURABLE, shared_buffers="128MB") as server:
         url = server.new_database()
-        _migrate(url)
+        migrate(url)
         yield url
 
 
-def _migrate(url: str) -> None:
+def migrate(url: str) -> None:
+    """Make the tables."""
     engine = create_engine(url, **engine_options(url))
     upgrade(engine, MIGRATIONS)
     engine.dispose()

@@ -28,12 +28,14 @@ def wrk_installed() -> bool:
     return shutil.which("wrk") is not None
 
 
-def by_wrk(request: Request, port: int, connections: int, seconds: int) -> Measured:
-    """One thread of wrk."""
+def by_wrk(
+    request: Request, port: int, connections: int, seconds: int, mode: str = "same", items: Path | None = None
+) -> Measured:  # fmt: skip
+    """One thread of wrk. ``mode`` says which line of ``items`` takes the place of ``{}`` (``wrk.lua``)."""
     headers = [part for pair in request.all_headers().items() for part in pair]
     command = [
         "wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", f"{_PATIENCE_SECONDS}s", "-s", str(_SCRIPT),
-        f"http://127.0.0.1:{port}{request.path}", "--", request.method, request.body, *headers,
+        f"http://127.0.0.1:{port}{request.path}", "--", mode, str(items or "-"), request.method, request.body, *headers,
     ]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=seconds + 30)
     return parse_wrk(done.stdout + done.stderr)

@@ -1,4 +1,4 @@
-"""What a run found out: for people as tables, for programs as JSON."""
+"""What a run found out: for people as tables, for README as Markdown, for programs as JSON."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from .results import Row, aligned, table
-from .scenario import REFRESHES
+from .results import aligned
 from .storage import Storage, growth
+from .targets import Verdict, markdown, verdicts
 
 
 @dataclass
@@ -16,36 +16,60 @@ class Report:
     """Filled while the run goes on."""
 
     setting: Mapping[str, object]
-    rows: list[Row] = field(default_factory=list)
-    storage: dict[str, tuple[Storage, Storage]] = field(default_factory=dict)
+    rates: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    p99_ms: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    verdicts: list[Verdict] = field(default_factory=list)
+    bytes_each: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     missing: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    _growth: tuple[Storage, Storage] | None = None
 
-    def problems(self) -> list[str]:
-        """Storage that refreshing left behind."""
-        return [f"{name}: {line}" for name, (before, after) in self.storage.items() for line in growth(before, after)]
+    @property
+    def growth(self) -> tuple[Storage, Storage] | None:
+        """Storage before and after a thousand refreshes."""
+        return self._growth
+
+    @growth.setter
+    def growth(self, pair: tuple[Storage, Storage]) -> None:
+        self._growth = pair
+        self.problems += growth(*pair)
+
+    def all_verdicts(self) -> list[Verdict]:
+        """Targets of rate, then the others."""
+        return [*verdicts(self.rates), *self.verdicts]
 
     def json(self) -> str:
         """Everything."""
-        stored = {
-            name: {"refreshes": REFRESHES, "before": before.plain(), "after": after.plain()}
-            for name, (before, after) in self.storage.items()
-        }
-        rows = [row.plain() for row in self.rows]
-        return json.dumps({"setting": dict(self.setting), "rows": rows, "storage": stored, "missing": self.missing,
-                           "problems": self.problems()}, indent=2)  # fmt: skip
+        rates = [
+            {"who": who, "operation": operation, "rps": round(rate, 1),
+             "p99_ms": round(self.p99_ms.get((who, operation), 0), 2)}
+            for (who, operation), rate in self.rates.items()
+        ]  # fmt: skip
+        found = [
+            {"name": v.name, "target": v.target, "measured": v.measured, "met": v.met} for v in self.all_verdicts()
+        ]
+        stored = [seen.plain() for seen in self._growth] if self._growth else []
+        return json.dumps({
+            "setting": dict(self.setting), "rates": rates, "targets": found, "bytes_each": dict(self.bytes_each),
+            "storage": stored, "missing": self.missing, "problems": self.problems,
+        }, indent=2)  # fmt: skip
+
+    def markdown(self) -> str:
+        """The table of targets."""
+        return markdown(self.all_verdicts())
 
     def text(self) -> str:
         """The tables."""
         setting = "   ".join(f"{name} {value}" for name, value in self.setting.items())
+        rates = [["who", "operation", "req/s", "p99 ms"]]
+        rates += [
+            [who, operation, f"{rate:.0f}", f"{self.p99_ms.get((who, operation), 0):.1f}"]
+            for (who, operation), rate in self.rates.items()
+        ]
+        found = [["operation", "target", "measured", "verdict"]]
+        found += [[v.name, v.target, v.measured, v.word] for v in self.all_verdicts()]
+        sizes = [["table", "bytes a row", "with indexes"]]
+        sizes += [[name, f"{row:.0f}", f"{whole:.0f}"] for name, (row, whole) in self.bytes_each.items()]
         missing = [f"not measured: {what}" for what in self.missing]
-        return "\n\n".join([setting, table(self.rows), self._storage_table(), *missing, *self.problems()])
-
-    def _storage_table(self) -> str:
-        lines = [["database", "", "rows of the session", "bytes of the session", "bytes of all rows", "bytes on disk"]]
-        for name, pair in self.storage.items():
-            for moment, seen in zip(("before", f"after {REFRESHES} refreshes"), pair, strict=True):
-                lines.append([
-                    name, moment, str(sum(use.rows for use in seen.session.values())), str(seen.session_bytes),
-                    str(sum(use.bytes for use in seen.tables.values())), str(seen.disk),
-                ])  # fmt: skip
-        return aligned(lines)
+        problems = [f"PROBLEM: {what}" for what in self.problems]
+        return "\n\n".join([setting, aligned(rates), aligned(found), aligned(sizes), *missing, *problems])

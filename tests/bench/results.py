@@ -1,4 +1,4 @@
-"""Figures: one measurement, its percentiles, the row beside its bare route, the table."""
+"""Figures: one measurement, its percentiles, the table."""
 
 from __future__ import annotations
 
@@ -56,58 +56,6 @@ def parse_wrk(output: str) -> Measured:
     errors = {name: count for name, count in told["errors"].items() if count}
     sample = f"wrk counted {errors}" if errors else ""
     return Measured(told["microseconds"] / 1e6, told["requests"], sum(errors.values()), latencies, sample)
-
-
-@dataclass(frozen=True)
-class Row:
-    """An endpoint on a database, beside the bare route measured just before with the same generator."""
-
-    endpoint: str
-    database: str
-    generator: str
-    measured: Measured
-    bare: Measured
-
-    @property
-    def ratio(self) -> float:
-        """How many times as long as the bare route a request takes."""
-        return self.bare.rate / self.measured.rate if self.measured.rate else float("inf")
-
-    def plain(self) -> dict[str, object]:
-        """For ``--json``."""
-        return {
-            "endpoint": self.endpoint, "database": self.database, "generator": self.generator,
-            "requests": self.measured.requests, "seconds": round(self.measured.seconds, 3),
-            "rps": round(self.measured.rate, 1), "p50_ms": round(self.measured.percentile_ms(0.5), 3),
-            "p99_ms": round(self.measured.percentile_ms(0.99), 3), "bare_rps": round(self.bare.rate, 1),
-            "bare_p50_ms": round(self.bare.percentile_ms(0.5), 3),
-            "bare_p99_ms": round(self.bare.percentile_ms(0.99), 3),
-            "times_bare": round(self.ratio, 2), "cpu_ms": _rounded(self.measured.cpu_ms),
-            "bare_cpu_ms": _rounded(self.bare.cpu_ms),
-        }  # fmt: skip
-
-
-def _rounded(value: float | None) -> float | None:
-    return None if value is None else round(value, 3)
-
-
-_COLUMNS = (
-    ("endpoint", "endpoint"), ("database", "database"), ("generator", "by"), ("rps", "req/s"), ("p50_ms", "p50 ms"),
-    ("p99_ms", "p99 ms"), ("bare_rps", "bare req/s"), ("bare_p50_ms", "bare p50"), ("bare_p99_ms", "bare p99"),
-    ("times_bare", "bare ÷ this"), ("cpu_ms", "CPU ms"), ("bare_cpu_ms", "bare CPU ms"),
-)  # fmt: skip
-
-
-def table(rows: Sequence[Row]) -> str:
-    """For people."""
-    plain = [row.plain() for row in rows]
-    return aligned([[title for _, title in _COLUMNS], *([_cell(row[name]) for name, _ in _COLUMNS] for row in plain)])
-
-
-def _cell(value: object) -> str:
-    if value is None:
-        return "–"
-    return f"{value:.{1 if value >= 1 else 2}f}" if isinstance(value, float) else str(value)
 
 
 def aligned(lines: Sequence[Sequence[str]]) -> str:

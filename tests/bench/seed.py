@@ -34,6 +34,7 @@ from .requests import Request, post
 CALLBACK = "https://photos.example/callback"
 API = "https://api.example"
 API_SCOPE = "notes.read"
+APP = "photos"
 SCOPE_OF_PEOPLE = ("openid", "profile", "email", API_SCOPE)
 _SESSIONS_OF_ONE = 4
 _CODES_LIVE = timedelta(hours=1)  # the provider's own live for a minute, too short for a measurement
@@ -59,7 +60,7 @@ class Scene:
 
 def seed(engine: Engine, codes: int) -> Scene:
     """Fill a migrated, empty database."""
-    scene = Scene(("photos", secrets.token_urlsafe()), ("notes-api", secrets.token_urlsafe()),
+    scene = Scene((APP, secrets.token_urlsafe()), ("notes-api", secrets.token_urlsafe()),
                   secrets.token_urlsafe(48), deque(secrets.token_urlsafe(32) for _ in range(codes)))  # fmt: skip
     now = datetime.now(UTC)
     rows = _clients(scene, now)

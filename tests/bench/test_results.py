@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from tests.bench.report import Report
-from tests.bench.results import Measured, Row, parse_wrk, percentile, table
+from tests.bench.results import parse_wrk, percentile
+from tests.bench.targets import BARE, DJANGO, IDP, JWKS, NODE, STATIC, USERINFO, at_most, verdicts
 
 OUTPUT = """Running 2s test @ http://127.0.0.1:8000/token
   1 threads and 32 connections
@@ -48,29 +49,25 @@ def test_wrk_that_wrote_nothing_is_no_result() -> None:
         parse_wrk("unable to connect to 127.0.0.1:1 Connection refused")
 
 
-def test_a_row_stands_beside_its_bare_route() -> None:
-    row = Row("JWKS", "sqlite", "wrk", Measured(2.0, 500, 0, {4000: 500}), Measured(2.0, 2000, 0, {900: 2000}, "", 0.2))
-    assert row.plain() | {"rps": 250.0, "bare_rps": 1000.0, "times_bare": 4.0, "p50_ms": 4.0} == row.plain()
-    title, rule, line = table([row]).splitlines()
-    assert len(title) == len(rule) == len(line)
-    assert row.plain()["cpu_ms"] is None
-    assert line.split() == [
-        "JWKS",
-        "sqlite",
-        "wrk",
-        "250.0",
-        "4.0",
-        "4.0",
-        "1000.0",
-        "0.90",
-        "0.90",
-        "4.0",
-        "–",
-        "0.10",
-    ]
+RATES = {
+    (IDP, JWKS): 950.0, (BARE, STATIC): 1000.0, (DJANGO, JWKS): 300.0, (IDP, USERINFO): 90.0, (NODE, USERINFO): 100.0,
+}  # fmt: skip
 
 
-def test_the_report_of_nothing_can_be_written() -> None:
-    report = Report({"cpus": 2}, missing=["PostgreSQL"])
-    assert json.loads(report.json())["missing"] == ["PostgreSQL"]
-    assert "not measured: PostgreSQL" in report.text()
+def test_a_target_is_met_or_not_or_was_not_measured() -> None:
+    found = {(verdict.name, verdict.target): verdict for verdict in verdicts(RATES)}
+    static = found[JWKS, "≥ 0.9 × bare function, static bytes"]
+    assert (static.met, static.measured, static.word) == (True, "0.95 (950 : 1000)", "met")
+    assert found[JWKS, "≥ 4 × django-oauth-toolkit, JWKS"].word == "NOT met"
+    assert found[USERINFO, "≥ 1 × oidc-provider, userinfo"].met is False
+    assert found[USERINFO, "≥ 4 × django-oauth-toolkit, userinfo"].word == "–"
+    assert [at_most("x", 2, "ms", value).met for value in (1.9, 2.1, None)] == [True, False, None]
+
+
+def test_the_report_can_be_written_with_and_without_figures() -> None:
+    empty, full = Report({"cpus": 2}, missing=["a peer"]), Report({}, rates=RATES, bytes_each={"sessions": (300, 500)})
+    assert json.loads(empty.json())["missing"] == ["a peer"]
+    assert "not measured: a peer" in empty.text()
+    assert json.loads(full.json())["rates"][0] == {"who": IDP, "operation": JWKS, "rps": 950.0, "p99_ms": 0}
+    assert "| JWKS | ≥ 0.9 × bare function, static bytes | 0.95 (950 : 1000) | met |" in full.markdown()
+    assert "sessions" in full.text()
