@@ -26,8 +26,8 @@ from tests.running import Operator, RunningProvider, operating, running
 
 from .fake_issuer import eventually
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("sdk end to end"), pytest.mark.timeout(400)]
-START_SECONDS = 120.0
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("sdk end to end"), pytest.mark.timeout(900)]
+START_SECONDS = 300.0  # a machine of two cores that runs much else
 
 
 @dataclass
@@ -115,7 +115,7 @@ def refused(verifier: Verifier, token: str) -> bool:
 
 def follow(verifier: Verifier, by: str) -> None:
     verifier.start()
-    eventually(lambda: verifier.fresh and verifier.follows_by == by, 60)
+    eventually(lambda: verifier.fresh and verifier.follows_by == by, 120)
 
 
 def test_the_ladder_with_processes_that_are_killed(stage: Stage, streams_port: int) -> None:
@@ -127,12 +127,12 @@ def test_the_ladder_with_processes_that_are_killed(stage: Stage, streams_port: i
             told: list[str] = []
             verifier.watch(tokens[0], told.append)
             stage.end(sids[0])
-            eventually(lambda: refused(verifier, tokens[0]))
-            eventually(lambda: told == ["ended"])
+            eventually(lambda: refused(verifier, tokens[0]), 60)
+            eventually(lambda: told == ["ended"], 60)
             assert verifier.fresh
             streams.kill()
             streams.wait(30)
-        eventually(lambda: not verifier.fresh)
+        eventually(lambda: not verifier.fresh, 60)
         stage.end(sids[1])
         assert refused(verifier, tokens[1])  # by introspection, at once
         assert verifier.check(tokens[2])
