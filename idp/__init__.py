@@ -11,11 +11,12 @@ The map, and who may import whom (import-linter holds it, ``make lint``):
           │         └─ services     what can be done: the only place where state changes
           │              ├─ jose    sign and verify; the only server-side importer of PyJWT
           │              └─ domain  what is true: frozen values and rules; standard library only
-          └─ storage → domain       how it is kept: tables, SQL stores, clock, chance, vault
+          └─ storage → domain       how it is kept: tables, SQL stores, the hot copy in Redis, clock, chance, vault
 
     settings, errors, logs, paths   seen by all that need them (domain needs none, storage only errors)
     outgoing, client_address        the SSRF guard; whose address a request came from
-    bodies, again                   WSGI, outermost: bodies in time; what lost its transaction is done again
+    metrics, bodies, again          WSGI, outermost: numbers; bodies in time; a lost transaction is done again
+    signing_out                     what people see while an ending is not confirmed by the hot copy
     resource_server                 SDK for APIs that accept our tokens; imports nothing else of idp
     demo                            a third-party app and a protected API, for ``make demo`` and the journeys
 
