@@ -16,7 +16,6 @@ from functools import cache
 from uuid import UUID
 
 from email_validator import EmailNotValidError, validate_email
-from zxcvbn.frequency_lists import FREQUENCY_LISTS
 
 from ..domain.device import Origin
 from ..domain.event import SecurityEvent
@@ -33,6 +32,8 @@ MIN_PASSWORD, MAX_PASSWORD_BYTES = 8, 1024
 
 @cache
 def _common_passwords() -> frozenset[str]:
+    from zxcvbn.frequency_lists import FREQUENCY_LISTS  # ten megabytes, for processes that see a new password
+
     return frozenset(str(word) for word in FREQUENCY_LISTS["passwords"])
 
 
