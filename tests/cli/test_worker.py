@@ -65,6 +65,11 @@ def end_sessions(operator: Operator, receiver: Receiver, number: int, path: str 
             operator.services.sessions.end_session(ThisSession(who.session.id), EndReason.SIGNED_OUT, by="test")
 
 
+def started(idle: RunningProvider, number: int) -> bool:
+    """Have so many workers come to their work? Before that SIGTERM is a sudden end."""
+    return (idle.folder / "worker.log").read_text().count("worker started") >= number
+
+
 def stopped_in_time(process: subprocess.Popen[bytes]) -> None:
     """SIGTERM, and it ends by itself, as if it had done all it wanted."""
     began = time.monotonic()
@@ -77,13 +82,13 @@ def stopped_in_time(process: subprocess.Popen[bytes]) -> None:
 def test_a_worker_that_is_killed_loses_nothing(idle: RunningProvider, operator: Operator) -> None:
     number = 24
     with Receiver(delays={"/ok": 0.4}) as photos:
-        end_sessions(operator, photos, number)
-        assert len(operator.stores.outbox.pending(100)) == number, "committed, and nobody has sent anything"
         with a_worker(idle, "--threads", "4") as first, a_worker(idle, "--threads", "4") as second:
+            photos.wait(lambda: started(idle, 2))
+            end_sessions(operator, photos, number)
             photos.wait(lambda: len(photos.arrivals) >= 6)
             first.kill()
             with a_worker(idle) as third:
-                photos.wait(lambda: not operator.stores.outbox.pending(1))
+                photos.wait(lambda: not operator.stores.outbox.pending(1) and started(idle, 3))
                 for process in (second, third):
                     stopped_in_time(process)
         arrivals = photos.at("/ok")
