@@ -86,6 +86,8 @@ SEEDS = (
     _post("/revoke", ("token", "{mallory.access_token}"), ("token_type_hint", "refresh_token"), headers=BASIC),
     Throw("GET", "/userinfo", headers=(("Authorization", "Bearer {victim.access_token}"),)),
     _post("/userinfo", ("access_token", "{mallory.access_token}")),
+    Throw("GET", "/revocations", query=(("after", "0"), ("wait", "5")),
+          headers=(("Authorization", "Bearer {mallory.access_token}"),)),
     Throw("POST", "/register", raw=_CLIENT.encode(), content_type="application/json"),
     Throw("GET", "/register/{mallory.client_id}", headers=(("Authorization", "Bearer {mallory.registration_token}"),)),
     Throw("PUT", "/register/{mallory.client_id}", headers=(("Authorization", "Bearer {mallory.registration_token}"),),

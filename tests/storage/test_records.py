@@ -14,7 +14,7 @@ from idp.domain.client import AuthMethod, ClientOrigin, GrantType
 from idp.domain.key import KeyState
 from idp.domain.ports import Stores
 from idp.domain.revocation import RevocationKind
-from idp.errors import Conflict, NotFound
+from idp.errors import Conflict, NotFound, Unavailable
 from idp.storage.database import Database
 from idp.storage.resources import SNAPSHOT_SECONDS, SqlResources
 
@@ -243,6 +243,60 @@ def test_numbers_grow_in_commit_order(stores: Stores) -> None:
     seen += [entry.seq for entry in stores.revocations.page(seen[-1], 1000).entries]
     assert seen[1:] == [entry.seq for entry in stores.revocations.page(0, 1000).entries]
     assert len(seen) == 1 + 12 * 5 * 2
+
+
+def test_whoever_has_seen_a_head_has_seen_everything_below_it(stores: Stores) -> None:
+    """Eight threads append, one time in three giving up before the commit; followers move by ``head`` alone."""
+    done = threading.Event()
+    limits = (1, 3, 100)
+    seen: list[list[str]] = [[] for _ in limits]
+    kept: list[str] = []
+
+    def follow(entries: list[str], limit: int) -> None:
+        place = 0
+        while True:
+            last_look = done.is_set()
+            page = stores.revocations.page(place, limit)
+            assert all(place < entry.seq <= page.head for entry in page.entries)
+            entries += [entry.value for entry in page.entries]
+            place = page.head
+            if last_look and not page.more:
+                return
+
+    followers = [threading.Thread(target=follow, args=pair) for pair in zip(seen, limits, strict=True)]
+    for follower in followers:
+        follower.start()
+
+    def append(number: int) -> None:
+        for turn in range(6):
+            values = [f"{number} {turn} {part}" for part in range(turn % 3 + 1)]
+            try:
+                with stores.work():
+                    stores.revocations.append([a_revocation(value) for value in values])
+                    if (number + turn) % 3 == 0:
+                        raise NotFound("given up")
+            except (NotFound, Unavailable):  # given up, or no turn in time on a busy machine
+                continue
+            kept.extend(values)
+
+    race(8, append)
+    done.set()
+    for follower in followers:
+        follower.join()
+    assert all(sorted(mine) == sorted(kept) for mine in seen), "everything, once"
+    assert seen[0] == seen[1] == seen[2], "in one order"
+
+
+def test_a_head_is_right_when_everything_was_swept_and_when_numbers_leapt(stores: Stores) -> None:
+    stores.revocations.append([a_revocation("a"), a_revocation("b")])
+    stores.sweeper.sweep(NOW + timedelta(days=1), 100)
+    assert stores.revocations.page(0, 10).head == 2
+    with stores.work():
+        stores.revocations.leap(1000)
+    page = stores.revocations.page(2, 10)
+    assert (page.head, page.entries) == (1002, ())
+    (entry,) = stores.revocations.append([a_revocation("c")])
+    assert entry.seq == 1003
 
 
 # ── the record ────────────────────────────────────────────────────────────────────────────────────
