@@ -119,6 +119,7 @@ def verify(
     leeway: int = 0,
     now: float | None = None,
     ignore_expiry: bool = False,
+    ours: bool = False,
     known: Known | None = None,
 ) -> dict[str, Any]:
     """The claims of a token that is exactly what the caller expects; else raises TokenRejected.
@@ -127,8 +128,9 @@ def verify(
     accepted header values, None standing for an absent one. ``audience`` None leaves ``aud`` to the
     caller. ``now`` is in seconds since the epoch, by the clock that all workers share; None means this
     machine's. ``leeway`` is in seconds. ``ignore_expiry`` is for ``id_token_hint`` alone (OpenID
-    Connect RP-Initiated Logout 1.0 section 2). ``known`` remembers right signatures, for tokens that
-    ``find_key`` finds by the names their keys have.
+    Connect RP-Initiated Logout 1.0 section 2). ``ours``: we signed it, so an ``iat`` ahead of the clock
+    tells of the clock and nothing of the token; refusing it would refuse its revocation, too. ``known``
+    remembers right signatures, for tokens that ``find_key`` finds by the names their keys have.
     """
     signed = _signed(token, find_key, typ) if known is None else _signed_or_known(token, find_key, typ, known)
     try:
@@ -138,7 +140,7 @@ def verify(
     if not isinstance(claims, dict) or any(claims.get(name) is None for name in require):
         raise TokenRejected("a claim is missing")
     _check_types(claims)
-    _check_times(claims, leeway, ignore_expiry, now)
+    _check_times({**claims, "iat": 0} if ours else claims, leeway, ignore_expiry, now)
     if claims.get("iss") != issuer:
         raise TokenRejected("iss")
     if audience is not None:

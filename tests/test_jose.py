@@ -326,3 +326,11 @@ def test_a_key_of_another_curve_does_not_verify() -> None:
     assert jose.verify_key(ed448, "EdDSA") is None
     assert jose.key_strong_enough(p384)
     assert jose.key_strong_enough(ed448)
+
+
+def test_an_own_token_from_the_future_tells_of_the_clock() -> None:
+    """The clock was set back a minute: what was signed before is alive, and can be revoked."""
+    ahead = token(iat=int(time.time()) + 60)
+    assert verify(ahead, ours=True)["iat"] > time.time()
+    with pytest.raises(TokenRejected):
+        verify(token(exp=int(time.time()) - 1), ours=True)

@@ -71,7 +71,7 @@ class AccessTokens:
         """Verify one of ours. Raises TokenRejected. ``audience`` None leaves ``aud`` to the caller."""
         claims = jose.verify(
             token, self._keys.find, typ=(TYP,), issuer=self._issuer, audience=audience, require=_REQUIRED,
-            known=self._known, now=self._clock.now().timestamp(),
+            known=self._known, ours=True, now=self._clock.now().timestamp(),
         )  # fmt: skip
         try:
             sid = UUID(claims["sid"]) if "sid" in claims else None

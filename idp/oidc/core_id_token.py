@@ -56,7 +56,7 @@ class IdTokens:
         """The claims of an ID token of ours, expired or not. Raises TokenRejected for anything else."""
         return jose.verify(
             hint, self._keys.find, typ=(TYP,), issuer=self._issuer, audience=None, require=_REQUIRED,
-            ignore_expiry=True, now=self._clock.now().timestamp(),
+            ignore_expiry=True, ours=True, now=self._clock.now().timestamp(),
         )  # fmt: skip
 
     def _about_the_person(self, grant: Grant) -> dict[str, object]:

@@ -68,7 +68,7 @@ class Keys:
             return None
         found = self._current().verify_keys.get(kid)
         if found is None:
-            found = self._current(older_than=1.0).verify_keys.get(kid)
+            found = self._current(older_than=0.1).verify_keys.get(kid)
         return found if found is not None and found.alg == alg else None
 
     def jwks(self) -> Published:

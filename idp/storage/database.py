@@ -23,7 +23,15 @@ from typing import Any, TypeVar
 
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import Connection, CursorResult, Engine, Executable, Row, make_url
-from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, InternalError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import (
+    DBAPIError,
+    IntegrityError,
+    InterfaceError,
+    InternalError,
+    OperationalError,
+    PendingRollbackError,
+    SQLAlchemyError,
+)
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from ..errors import Conflict, IdpError, LostTransaction, Unavailable
@@ -292,11 +300,12 @@ def translated() -> Iterator[None]:
     And from one that asks to begin again (LostTransaction).
 
     InternalError is among the former: PostgreSQL says so when it has become read-only or has closed an
-    idle transaction.
+    idle transaction. PendingRollbackError, too: an earlier statement of the transaction has lost the
+    connection, and whoever asked could do without its answer (the signing keys, of which there is a copy).
     """
     try:
         yield
-    except (OperationalError, InterfaceError, InternalError, PoolTimeoutError) as error:
+    except (OperationalError, InterfaceError, InternalError, PoolTimeoutError, PendingRollbackError) as error:
         kind = LostTransaction if _lost(error) else Unavailable
         raise kind(f"the database: {_brief(error)}") from error
     except IntegrityError as error:

@@ -184,6 +184,25 @@ def test_a_restart_nobody_noticed(mortal: tuple[PostgresServer, Stores]) -> None
         stores.users.add(a_user())
 
 
+@pytest.mark.promise("P5")
+def test_a_connection_lost_inside_a_transaction_stays_lost(mortal: tuple[PostgresServer, Stores]) -> None:
+    """Whoever could do without the first answer (the keys have a copy) hears Unavailable next, no mistake of ours."""
+    server, stores = mortal
+
+    def work() -> None:
+        with stores.work():
+            stores.users.list()
+            server.kill()
+            server.start()
+            for ask in (stores.signing_keys.all, stores.users.list, stores.signing_keys.all):
+                with pytest.raises(Unavailable):
+                    ask()
+
+    with pytest.raises(Unavailable):
+        work()
+    stores.health.ping()
+
+
 def test_sqlite_survives_a_power_cut_and_keeps_its_keys(tmp_path: Path) -> None:
     engine = open_engine(f"sqlite:///{tmp_path / 'x.sqlite'}")
     with engine.connect() as connection:
