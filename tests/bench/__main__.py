@@ -23,13 +23,13 @@ from idp.cli.serve import cores
 from tests import postgres, redis_server
 
 from . import machine
-from .children import BenchFailed
+from .children import BenchFailed, Stopped
 from .course import Course
 from .generators import wrk_installed
 from .report import Report
 
 _MOST_SECONDS = 30
-_STOPPED = (BenchFailed, ConnectionError, TimeoutError, ValueError, OSError, subprocess.SubprocessError)
+_STOPPED = (BenchFailed, Stopped, ConnectionError, TimeoutError, ValueError, OSError, subprocess.SubprocessError)
 
 
 def main() -> int:
@@ -81,7 +81,7 @@ def _end_in_time(minutes: int) -> None:
     """After so long, or when told to end, tidy up and report what there is."""
 
     def stop(number: int, _frame: object) -> None:
-        raise TimeoutError("stopped" if number == signal.SIGTERM else f"stopped after {minutes} minutes")
+        raise Stopped("stopped" if number == signal.SIGTERM else f"stopped after {minutes} minutes")
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGALRM, stop)

@@ -66,6 +66,10 @@ def _ticks(path: Path, group: int) -> int:
     return int(fields[11]) + int(fields[12]) if int(fields[2]) == group else 0
 
 
+class Stopped(Exception):
+    """Time is up, or somebody wants it to end."""
+
+
 class BenchFailed(Exception):
     """The figures would mean nothing."""
 

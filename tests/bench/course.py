@@ -223,7 +223,7 @@ class _Maker:
         engine = create_engine(url, **engine_options(url))
         self._stores = build_stores(engine, self.keys, MIGRATIONS)
         self._tokens = AccessTokens(
-            issuer, 3600, build(self._stores, settings, self.keys).keys, self._stores.randomness
+            issuer, 3600, build(self._stores, settings, self.keys).keys, self._stores.randomness, self._stores.clock
         )
         self._issuer = issuer
 
