@@ -19,8 +19,9 @@ import requests
 from tests.demo_stack import free_ports
 from tests.postgres import PostgresServer
 from tests.proxy import Proxy, binary
-from tests.races.play import App, Play
+from tests.races.play import Play
 from tests.running import RunningProvider, operating, running
+from tests.steady_load import SteadyLoad
 
 pytestmark = pytest.mark.xdist_group("proxy")
 
@@ -170,7 +171,7 @@ def test_replicas_are_replaced_one_by_one_and_no_request_is_lost(
         stack.enter_context(Proxy(upstreams, port))
         play = Play(front, operator)
         app = play.app()
-        load = Load(play, app)
+        load = SteadyLoad(play, app)
         with load.running(3):
             for replica in replicas:
                 replica.stop()
@@ -179,35 +180,3 @@ def test_replicas_are_replaced_one_by_one_and_no_request_is_lost(
     assert load.failed == []
     assert load.answered > 50
     assert "Traceback" not in "".join(replica.log.read_text() for replica in replicas)
-
-
-@dataclass
-class Load:
-    """Clients that refresh and introspect without a pause; what failed, and why."""
-
-    play: Play
-    app: App
-    answered: int = 0
-    failed: list[str] = field(default_factory=list)
-    over: threading.Event = field(default_factory=threading.Event)
-
-    def running(self, clients: int) -> ExitStack:
-        stack = ExitStack()
-        threads = [threading.Thread(target=self._run, args=(self.play.holding(self.app),)) for _ in range(clients)]
-        for thread in threads:
-            thread.start()
-            stack.callback(thread.join, 60)
-        stack.callback(self.over.set)
-        return stack
-
-    def _run(self, held: object) -> None:
-        token = held.tokens["refresh_token"]  # type: ignore[attr-defined]
-        while not self.over.is_set():
-            try:
-                answer = self.play.refresh(self.app, token)
-                assert answer.ok, answer
-                token = answer["refresh_token"]
-                assert self.play.introspect(self.app, answer["access_token"])
-                self.answered += 2
-            except (AssertionError, requests.RequestException, ValueError) as error:
-                self.failed.append(repr(error)[:300])

@@ -1,0 +1,1 @@
+"""Several servers of everything: what still holds when one of them is lost, starts or changes."""
