@@ -9,11 +9,13 @@ own name.
 
 With several workers each writes its numbers to files of a directory that ``idp serve`` makes for them,
 and whoever is asked adds them up (``PROMETHEUS_MULTIPROC_DIR``). The library must be imported after that
-variable is set, which is why it is imported late.
+variable is set, which is why it is imported late. What a worker has counted stays when it dies: whoever
+is asked adds it to one file for all the dead, so that a worker that dies again and again leaves no more.
 """
 
 from __future__ import annotations
 
+import fcntl
 import hmac
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -192,7 +194,7 @@ class Metrics:
             return []
         from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-        body = generate_latest(_everybodys(self._registry)) + generate_latest(self._asked)
+        body = _everybodys(self._registry) + generate_latest(self._asked)
         headers = [("Content-Type", CONTENT_TYPE_LATEST), ("Content-Length", str(len(body)))]
         start_response("200 OK", [*headers, ("Cache-Control", "no-store")])
         return [body]
@@ -213,20 +215,42 @@ def endpoint(path: str) -> str:
     return next((word for start, word in _BENEATH if path.startswith(start)), "other")
 
 
-def _everybodys(own: CollectorRegistry) -> CollectorRegistry:
+def _everybodys(own: CollectorRegistry) -> bytes:
     """The numbers of every worker, where there are several; gauges of those that are gone are left out."""
+    from prometheus_client import CollectorRegistry, generate_latest, multiprocess
+
     folder = os.environ.get(DIRECTORY)
     if folder is None:
-        return own
-    from prometheus_client import CollectorRegistry, multiprocess
-
-    for file in Path(folder).glob("gauge_live*_*.db"):
-        pid = file.stem.rpartition("_")[2]
-        if pid.isdigit() and not _alive(int(pid)):
-            multiprocess.mark_process_dead(int(pid), folder)  # type: ignore[no-untyped-call]
+        return generate_latest(own)
     everybody = CollectorRegistry()
     multiprocess.MultiProcessCollector(everybody, path=folder)  # type: ignore[no-untyped-call]
-    return everybody
+    with _one_at_a_time(Path(folder)):
+        for file in sorted(Path(folder).glob("*_*.db")):
+            pid = file.stem.rpartition("_")[2]
+            if pid.isdigit() and not _alive(int(pid)):
+                _bury(file)
+        return generate_latest(everybody)
+
+
+@contextmanager
+def _one_at_a_time(folder: Path) -> Iterator[None]:
+    """Nobody adds up what another is moving."""
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _bury(file: Path) -> None:
+    """Add what a dead worker has counted to the file of all the dead; its gauges are true no more."""
+    from prometheus_client.mmap_dict import MmapedDict
+
+    kind = file.stem.rpartition("_")[0]
+    if not kind.startswith("gauge"):
+        dead = MmapedDict(str(file.with_name(f"{kind}_dead.db")))  # type: ignore[no-untyped-call]
+        for key, value, *_rest in MmapedDict.read_all_values_from_file(file):  # type: ignore[no-untyped-call]
+            dead.write_value(key, dead.read_value(key)[0] + value, 0.0)  # type: ignore[no-untyped-call]
+        dead.close()  # type: ignore[no-untyped-call]
+    file.unlink()
 
 
 def _alive(pid: int) -> bool:

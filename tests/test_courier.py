@@ -57,7 +57,8 @@ def notices(*lanes: str) -> list[OutboxMessage]:
 
 
 def delivering(stores: Stores, receivers: Receivers) -> Deliveries:
-    return Deliveries(stores, {"backchannel_logout": Handler(send=receivers.send)})
+    kinds = ("backchannel_logout", "mail", "tombstone")
+    return Deliveries(stores, dict.fromkeys(kinds, Handler(send=receivers.send)))
 
 
 @contextmanager
@@ -95,7 +96,7 @@ def test_the_dead_have_half_at_most(stores: Stores) -> None:
     receivers = Receivers("dead 1", "dead 2", "dead 3")
     stores.outbox.put(notices(*(["dead 1", "dead 2", "dead 3"] * 20)))
     courier = Courier(delivering(stores, receivers), 4)
-    courier._suspects |= receivers.dead  # as each is after its first time-out
+    courier._quick["well"] = None  # as after its first answer
     with at_work(courier):
         soon(lambda: receivers.at_once["all"] == 2)
         stores.outbox.put(notices(*(["well"] * 30)))
@@ -105,17 +106,42 @@ def test_the_dead_have_half_at_most(stores: Stores) -> None:
         receivers.over.set()
 
 
-def test_one_that_answers_again_is_suspect_no_more(stores: Stores) -> None:
+def test_mails_and_tombstones_wait_for_no_notice(stores: Stores) -> None:
+    """Every thread is held by receivers that were quick until now."""
+    receivers = Receivers("app 1", "app 2", "app 3", "app 4")
+    stores.outbox.put(notices(*sorted(receivers.dead) * 5))
+    courier = Courier(delivering(stores, receivers), 4)
+    courier._quick |= dict.fromkeys(receivers.dead)
+    with at_work(courier):
+        soon(lambda: receivers.at_once["all"] == 4)
+        stores.outbox.put([a_message(kind=kind) for kind in ("mail", "tombstone") * 3])
+        soon(lambda: len(receivers.got) == 6)
+        assert receivers.at_once["all"] == 4
+        receivers.over.set()
+
+
+def test_whoever_answers_quickly_is_known_for_it(stores: Stores, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Until one that does not, or is slow about it."""
     receivers = Receivers("flaky")
     receivers.over.set()
-    stores.outbox.put(notices("flaky"))
+    courier = Courier(delivering(stores, receivers), 4)
+    for dead, patience, quick in (("flaky", 60.0, {"app"}), ("", 60.0, {"app", "flaky"}), ("", 0.001, set())):
+        receivers.dead = {dead}
+        monkeypatch.setattr("idp.courier.QUICK_SECONDS", patience)
+        stores.outbox.put([*notices("flaky", "app"), a_message(kind="mail")])
+        courier.drain(threading.Event())
+        assert set(courier._quick) == quick
+
+
+def test_only_so_many_are_remembered(stores: Stores, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("idp.courier._REMEMBERED", 3)
+    monkeypatch.setattr("idp.courier.QUICK_SECONDS", 60.0)
+    receivers = Receivers()
+    stores.outbox.put(notices(*(f"app {number}" for number in range(10))))
     courier = Courier(delivering(stores, receivers), 4)
     courier.drain(threading.Event())
-    assert courier._suspects == {"flaky"}
-    receivers.dead.clear()
-    stores.outbox.retry(Search(), stores.clock.now())
-    courier.drain(threading.Event())
-    assert courier._suspects == set()
+    assert len(receivers.got) == 10
+    assert len(courier._quick) == 3
 
 
 def test_what_is_under_way_comes_to_its_end(stores: Stores) -> None:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
 
 from idp.errors import Unavailable
-from idp.metrics import endpoint
+from idp.metrics import DIRECTORY, endpoint
 from idp.settings import Settings
 
 from .builders import a_message
@@ -98,6 +101,32 @@ def test_the_hot_copy_is_counted(database: str, redis: RedisServer) -> None:
     assert found['idp_hot_copy_fills_total{outcome="filled"}'] == 1
     assert found['idp_hot_copy_tombstones_total{outcome="confirmed"}'] == 1
     assert found["idp_redis_breakers_open"] == 0
+
+
+_WORKER = """
+import prometheus_client as p
+p.Counter("jobs", "Jobs", ["outcome"]).labels("well").inc(2)
+p.Histogram("seconds", "Seconds", buckets=(1, 5)).observe(3)
+p.Gauge("open", "Open", multiprocess_mode="livesum").inc()
+"""
+
+
+@pytest.mark.promise("P6")
+def test_the_dead_leave_their_numbers_in_one_file(
+    provider: Provider, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "numbers"
+    folder.mkdir()
+    monkeypatch.setenv(DIRECTORY, str(folder))
+    for dead in (1, 2):
+        subprocess.run([sys.executable, "-c", _WORKER], check=True, timeout=120)
+        for _ in range(2):
+            found = numbers(provider)
+            assert found['jobs_total{outcome="well"}'] == 2 * dead
+            assert [found[f'seconds_bucket{{le="{le}"}}'] for le in ("1.0", "5.0", "+Inf")] == [0, dead, dead]
+            assert found["seconds_sum"] == 3 * dead
+            assert "open" not in found
+    assert {file.name for file in folder.iterdir()} == {"counter_dead.db", "histogram_dead.db", "lock"}
 
 
 def test_the_token_is_a_secret() -> None:

@@ -31,7 +31,7 @@ def register(commands: Commands, common: argparse.ArgumentParser) -> None:
     """Add ``idp worker``."""
     parser = leaf(commands, common, "worker", _run, "deliver notices and mail, end sessions by age, sweep, rotate keys")
     parser.add_argument("--once", action="store_true", help="do what is due now, and end")
-    parser.add_argument("--threads", type=count, default=8, help="deliveries under way at a time (8)")
+    parser.add_argument("--threads", type=count, default=8, help="notices under way at a time (8)")
 
 
 def _run(arguments: argparse.Namespace) -> Answer:

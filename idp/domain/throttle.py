@@ -76,3 +76,9 @@ def client_change_brakes(client_id: str, address: str) -> tuple[Brake, ...]:
 def client_secret_brakes(client_id: str, address: str) -> tuple[Brake, ...]:
     """Wrong secrets for one client from one place; the client itself is never locked."""
     return (Brake(_key("client secret", client_id, network_of(address)), 50, 300),)
+
+
+def mail_brakes(user_id: UUID, *, verified: bool) -> tuple[Brake, ...]:
+    """Mails to one person about their sign-ins. An address that nobody verified may be a stranger's."""
+    limit, window_seconds = (5, 3600) if verified else (1, 86400)
+    return (Brake(_key("mail", str(user_id), str(verified)), limit, window_seconds),)

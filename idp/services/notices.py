@@ -9,6 +9,9 @@ where somebody signed out, the clients of that Session whose client session goes
 offline: the app's own session in that browser is to end, while "refresh tokens issued with the
 offline_access property normally SHOULD NOT be revoked" (section 2.7). Not where a Session ran out: then
 nobody has left, and nothing of theirs has ended.
+
+Why mails have a brake: whoever registers with a stranger's address could have us write to it as often as
+he signs in, or lets a code be used twice. The account page shows all of it to whoever may see it.
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ from uuid import UUID
 from ..domain.outbox import MessageKind, OutboxMessage, Telling
 from ..domain.ports import Stores
 from ..domain.session import ClientSession, Ended, EndReason, EndTarget, Session, ThisSession
+from ..domain.throttle import mail_brakes
 from ..domain.user import User
 
 TOLD_BY_MAIL = {EndReason.REFRESH_REUSE, EndReason.CODE_REUSE, EndReason.PASSWORD_RESET}
@@ -42,6 +46,8 @@ class Notices:
     def new_device(self, user: User, session: Session) -> None:
         """Put the mail about a device unknown so far; the browser in which the account was just made is no news."""
         if user.created_at == user.updated_at and session.created_at - user.created_at < _FIRST_BROWSER:
+            return
+        if not self._may_mail(user):
             return
         payload = {"template": "new_device", "user_id": str(user.id), "session_id": str(session.id)}
         self._stores.outbox.put(
@@ -83,10 +89,18 @@ class Notices:
         if reason not in TOLD_BY_MAIL:
             return []
         user_id = (ended.client_sessions or ended.sessions)[0].user_id
+        user = self._stores.users.get(user_id)
+        if user is not None and not user.email_verified and not self._may_mail(user):
+            return []
         payload = {"template": "session_ended", "reason": reason.value, "user_id": str(user_id)}
         if ended.client_sessions:
             payload |= {"client_id": ended.client_sessions[0].client_id, "sid": str(ended.client_sessions[0].id)}
         return [self._message(MessageKind.MAIL, now, payload, user_id=user_id)]
+
+    def _may_mail(self, user: User) -> bool:
+        """Counts this one. With a transaction that is lost a count may stay, on the strict side."""
+        brakes = mail_brakes(user.id, verified=user.email_verified)
+        return not self._stores.throttles.take(brakes, self._stores.clock.now())
 
     def _message(
         self, kind: MessageKind, now: datetime, payload: dict[str, object] | dict[str, str], **concerns: object

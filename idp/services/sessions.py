@@ -163,16 +163,7 @@ class SessionControl:
         commit, unless nobody is told of the end (``awaited`` False; see ``services.settling``).
         """
         now = self._stores.clock.now()
-        ended = self._stores.sessions.end(target, reason, by, now)
-        if isinstance(target, WholeDevice | OtherDevices | WholeUser):
-            self._stores.devices.forget(target)
-        entries = self._revocations(target, ended, reason, now)
-        if entries:
-            self._stores.revocations.append(entries)
-        if not ended.nothing:
-            self._stores.events.append(self._event(target, ended, reason, by, origin or Origin(), now))
-            notices = self._notices.of_ending(target, ended, reason, now)
-            self._stores.outbox.put([*notices, *self._settling.messages(ended, now)])
+        ended = self._end(target, reason, by, origin or Origin(), now)
         self._settling.after_commit(target, ended, now, awaited=awaited)
         return ended
 
@@ -192,10 +183,26 @@ class SessionControl:
 
     def end_due(self, limit: int = 200) -> int:
         """End sessions past their idle or absolute end; says how many. In the caller's transaction."""
-        due = self._stores.sessions.due(self._stores.clock.now(), limit)
-        for session_id, reason in due:
-            self.end_session(ThisSession(session_id), reason, by="system", awaited=False)
+        now = self._stores.clock.now()
+        due = self._stores.sessions.due(now, limit)
+        self._settling.mark(
+            [self._end(ThisSession(session_id), reason, "system", Origin(), now) for session_id, reason in due]
+        )
         return len(due)
+
+    def _end(self, target: EndTarget, reason: EndReason, by: str, origin: Origin, now: datetime) -> Ended:
+        """What an ending writes in its transaction."""
+        ended = self._stores.sessions.end(target, reason, by, now)
+        if isinstance(target, WholeDevice | OtherDevices | WholeUser):
+            self._stores.devices.forget(target)
+        entries = self._revocations(target, ended, reason, now)
+        if entries:
+            self._stores.revocations.append(entries)
+        if not ended.nothing:
+            self._stores.events.append(self._event(target, ended, reason, by, origin, now))
+            notices = self._notices.of_ending(target, ended, reason, now)
+            self._stores.outbox.put([*notices, *self._settling.messages(ended, now)])
+        return ended
 
     def _revocations(self, target: EndTarget, ended: Ended, reason: EndReason, now: datetime) -> list[Revocation]:
         expires_at = now + RETENTION

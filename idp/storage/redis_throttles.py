@@ -6,12 +6,13 @@ says; Redis's own expiry only clears away what nobody asks for any more.
 
 Why any failure sends the whole attempt to SQL: half a count decides nothing, and never "no limit" (I13).
 What was counted here by then stays counted, on the strict side. Whoever can make Redis come and go gets
-at most the limit of each of the two.
+at most the limit of each of the two, and no more by being given back in one what the other has counted.
 """
 
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
@@ -80,22 +81,28 @@ class RedisThrottles:
     def __init__(self, servers: RedisServers, fallback: Throttles) -> None:
         self._servers = servers
         self._fallback = fallback
+        self._here = threading.local()
 
     def take(self, brakes: Sequence[Brake], now: datetime) -> int:
         """Count one attempt under every brake; seconds to wait if one of them has no room."""
+        self._here.in_sql = frozenset()
         try:
             return self._take(_in_order(brakes), now)
         except RedisSilent:
             self._servers.look_again()
+            self._here.in_sql = frozenset(brakes)
             return self._fallback.take(brakes, now)
 
     def give_back(self, brakes: Sequence[Brake], now: datetime) -> None:
-        """Uncount one attempt."""
+        """Uncount one attempt, of this thread's last ``take``: where that one counted it, or nowhere."""
+        taken_in_sql: frozenset[Brake] = getattr(self._here, "in_sql", frozenset())
+        if taken_in_sql.issuperset(brakes):
+            self._fallback.give_back(brakes, now)
+            return
         try:
             self._give_back(_in_order(brakes), now)
         except RedisSilent:
             self._servers.look_again()
-            self._fallback.give_back(brakes, now)
 
     def clear(self, brakes: Sequence[Brake]) -> None:
         """Forget every attempt, in SQL too: some may have been counted there meanwhile."""

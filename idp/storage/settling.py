@@ -5,6 +5,8 @@ it. A commit may come much later (locks, a standby that must confirm), and clock
 be acknowledged while a lease still stands. So the first one who finds the end committed and unconfirmed
 notes the time, by the database's own clock, and everybody counts from there.
 
+Why in groups: a whole client ends with more sessions than a statement may have parameters.
+
 On SQLite that is the clock of the one machine all processes share.
 """
 
@@ -24,6 +26,8 @@ from .columns import UtcDateTime
 from .database import Database
 from .tables import settling
 from .upsert import insert_or_nothing
+
+_AT_ONCE = 1000
 
 
 class DatabaseNow(FunctionElement[datetime]):
@@ -58,6 +62,12 @@ class Settling:
 
     def seconds_since(self, sids: Sequence[UUID]) -> float:
         """How long the youngest of these has been known; those that were not are from now on."""
-        self._db.count(_NOTE, [{"sid_": sid} for sid in sorted(sids)])
-        row = self._db.row(_LATEST, {"sids": list(sids)})
+        every = sorted(sids)
+        groups = [every[start : start + _AT_ONCE] for start in range(0, len(every), _AT_ONCE)]
+        return min((self._seconds_since(group) for group in groups), default=0.0)
+
+    def _seconds_since(self, sids: Sequence[UUID]) -> float:
+        with self._db.work():
+            self._db.count(_NOTE, [{"sid_": sid} for sid in sids])
+            row = self._db.row(_LATEST, {"sids": list(sids)})
         return 0.0 if row is None else float((row[1] - row[0]).total_seconds())

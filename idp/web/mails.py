@@ -3,10 +3,16 @@
 Text and HTML say the same; no image, no tracking, no link that acts by itself. Links are made from the
 issuer alone. Names that apps and browsers give themselves are escaped in HTML and stand on one line in
 text; no header can be broken, for ``EmailMessage`` refuses line ends in them.
+
+Why not every name is written: words that a stranger chose would go out under our signature. So what
+mail programs might make a link of, or a number to call, is left out; to an address that nobody verified,
+and which may be a stranger's, goes no name at all (CVE-2024-41953).
 """
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,6 +26,7 @@ from uuid import UUID
 import structlog
 from flask import Flask
 
+from ..domain.client import ClientOrigin
 from ..domain.outbox import OutboxMessage
 from ..domain.ports import Stores
 from ..domain.session import EndReason
@@ -34,6 +41,8 @@ log = structlog.get_logger(__name__)
 
 NO_SERVER = "no mail server is configured"
 _KNOWN = ("new_device", "session_ended")
+_HARMFUL = re.compile(r"[:/\\@]|[.\u3002](?=\w)|(?:\d\W*){5}")
+_LONGEST_NAME = 50
 
 
 @dataclass
@@ -102,14 +111,23 @@ class Mails:
 
     def _facts(self, message: OutboxMessage, user: User) -> dict[str, object]:
         told = message.payload
-        client = self.stores.clients.get(str(told["client_id"])) if "client_id" in told else None
+        name = str(user.claims.get("name") or "")
         return {
-            "person": clean_name(str(user.claims.get("name") or "")) or user.email,
-            "app_name": clean_name(client.client_name) if client is not None else None,
+            "person": (_harmless(name) or user.email) if user.email_verified else None,
+            "app_name": self._app_name(told.get("client_id"), user),
             "reset": told.get("reason") == EndReason.PASSWORD_RESET,
             "devices_url": self.settings.url("/account/sessions"),
             **self._where(message),
         }
+
+    def _app_name(self, client_id: object, user: User) -> str | None:
+        """An operator vouches for the names of clients of theirs; others may be called anything."""
+        client = self.stores.clients.get(str(client_id)) if client_id else None
+        if client is None:
+            return None
+        if client.origin is ClientOrigin.OPERATOR:
+            return clean_name(client.client_name)
+        return _harmless(client.client_name) if user.email_verified else None
 
     def _where(self, message: OutboxMessage) -> dict[str, object]:
         """The browser, and from which address it signed in, as far as they are still known."""
@@ -118,7 +136,7 @@ class Mails:
         if session is None:
             return {"browser": None, "address": None, "when": exactly(message.created_at)}
         return {
-            "browser": read_agent(session.user_agent).title,
+            "browser": _harmless(read_agent(session.user_agent).title),
             "address": session.address or None,
             "when": exactly(_moment(message, session.created_at)),
         }
@@ -126,6 +144,13 @@ class Mails:
     def _session_of(self, sid: object) -> UUID | None:
         held = self.stores.client_sessions.get(UUID(str(sid))) if sid else None
         return held.session_id if held is not None else None
+
+
+def _harmless(name: str) -> str | None:
+    """A short name in which nothing can be clicked or called, whatever its letters look like; else None."""
+    shown = clean_name(name)
+    plain = unicodedata.normalize("NFKC", shown)
+    return shown if 0 < len(plain) <= _LONGEST_NAME and not _HARMFUL.search(plain) else None
 
 
 def _moment(message: OutboxMessage, signed_in: datetime) -> datetime:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
@@ -13,6 +13,7 @@ from sqlalchemy import select
 
 from idp.domain.device import Origin
 from idp.domain.session import EndReason, OtherDevices, ThisSession, WholeDevice, WholeUser
+from idp.services.sessions import SessionControl
 from idp.storage.tables import security_events
 
 from ..provider import VERIFIER, App, Browser, Provider, answered, claims_of
@@ -244,6 +245,35 @@ def test_idle_and_absolute_ends_are_written_by_the_housekeeping(world: World) ->
         app = world.mail
         token = world.tokens["here mail offline"]["refresh_token"]
         assert answered(world.provider.refresh(app, token))["refresh_token"]
+
+
+class Marks:
+    """``ports.Tombstones`` that confirm everything."""
+
+    settle_seconds = 2.75
+
+    def __init__(self) -> None:
+        self.written: list[set[UUID]] = []
+
+    def write(self, sids: Sequence[UUID]) -> bool:
+        self.written.append(set(sids))
+        return True
+
+    def unsettled_for(self, _sids: Sequence[UUID]) -> float:
+        return 0.0
+
+
+def test_ends_by_age_are_marked_all_at_once(alone: Provider) -> None:
+    """Else each would wait for a hot copy that is silent, and the housekeeping for all of them."""
+    marks, app, sids = Marks(), alone.register(), set()
+    for _ in range(3):
+        sids.add(UUID(claims_of(alone.tokens(app, alone.sign_in(), scope="openid")["id_token"])["sid"]))
+    alone.clock.move(400 * 86400)
+    stores = replace(alone.stores, tombstones=marks)
+    with stores.work():
+        assert SessionControl(stores, alone.settings).end_due() == 3
+        assert marks.written == []
+    assert marks.written == [sids]
 
 
 def test_activity_keeps_a_session_but_not_past_its_absolute_end(alone: Provider) -> None:

@@ -16,7 +16,9 @@ from idp.domain.master_key import MasterKeys
 from idp.domain.ports import Stores
 from idp.domain.throttle import Brake
 from idp.paths import MIGRATIONS, ROOT
+from idp.storage.database import Database
 from idp.storage.stores import build_stores
+from idp.storage.throttles import SqlThrottles
 
 from ..builders import NOW
 from ..redis_server import RedisServer
@@ -115,6 +117,23 @@ def test_without_redis_sql_counts(engine: Engine, moment: str) -> None:
         assert stores.throttles.take([ACCOUNT], NOW) == 0
         stores.throttles.clear([ACCOUNT])
         assert stores.throttles.take([ACCOUNT], NOW) == 0
+
+
+def test_a_guess_is_given_back_where_it_was_counted(engine: Engine) -> None:
+    """Else a right password, while Redis goes, would uncount wrong ones in SQL; and the other way round."""
+    with RedisServer() as server:
+        stores = hot_stores(engine, server.url)
+        while not server.cli("KEYS", "t:*"):  # it may be slow to answer on a loaded machine
+            stores.throttles.clear([ACCOUNT])
+            assert stores.throttles.take([ACCOUNT], NOW) == 0
+        server.kill()
+        others = hot_stores(engine, server.url).throttles
+        assert [others.take([ACCOUNT], NOW) for _ in range(3)] == [0, 0, 0]
+        stores.throttles.give_back([ACCOUNT], NOW)
+        assert others.take([ACCOUNT], NOW) > 0
+        server.start()
+        others.give_back([ACCOUNT], NOW)
+        assert SqlThrottles(Database(engine)).take([ACCOUNT], NOW) == 0
 
 
 def test_nonsense_in_redis_is_no_room_and_no_limit(engine: Engine, redis: RedisServer) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from uuid import UUID
 
 import pytest
 import structlog
 
 from idp.courier import Courier
+from idp.domain.client import ClientOrigin
 from idp.domain.outbox import MessageState, OutboxMessage, Search
 from idp.domain.session import EndReason, OneClientSession, WholeUser
 from idp.web.mails import Mails
@@ -132,8 +134,76 @@ def test_a_name_is_text_whatever_is_in_it(idp: Provider, catcher: MailCatcher) -
     assert body is not None
     page = body.get_content()
     assert "<script" not in page
-    assert "&lt;b&gt;Mallory&lt;/b&gt; Bcc: everybody@example.com," in page
+    assert "Hello mallory@example.com," in page
     assert {line for line in catcher.commands if line.startswith("rcpt")} == {"rcpt TO:<mallory@example.com>"}
+
+
+def written(idp: Provider, message: OutboxMessage) -> str:
+    body = Mails(idp.flask, idp.settings, idp.stores, None).write(message).get_body(("plain",))
+    assert body is not None
+    return str(body.get_content())
+
+
+@pytest.mark.spec("CVE-2024-41953", "")
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("Dr. Ada O’Hara-Łöwe 2nd", True),
+        ("Pay at evil.example", False),
+        ("Pay at evil。example", False),  # becomes a dot in some mail programs
+        ("https:evil", False),
+        ("Call 0900 12-34", False),
+        ("x" * 60, False),
+    ],
+)
+def test_strangers_do_not_choose_our_words(alone: Provider, name: str, shown: bool) -> None:
+    eve = alone.sign_in(alone.person("eve@example.com", name=name))
+    app = alone.register(name, origin=ClientOrigin.DYNAMIC)
+    text = written(alone, put(alone, eve, template="session_ended", reason="code_reuse", client_id=app.id))
+    assert (f"Hello {name}," in text) is shown
+    assert (f"signed you out of {name}," in text) is shown
+    assert ("Hello eve@example.com," in text) is not shown
+    assert ("signed you out of an app," in text) is not shown
+
+
+@pytest.mark.spec("CVE-2024-41953", "")
+def test_to_an_address_nobody_verified_goes_no_name(alone: Provider) -> None:
+    bob = alone.person("bob@example.com", name="Bob")
+    alone.stores.users.save(replace(bob, email_verified=False))
+    app = alone.register("Games", origin=ClientOrigin.DYNAMIC)
+    at = alone.sign_in(bob)
+    text = written(alone, put(alone, at, template="session_ended", reason="code_reuse", client_id=app.id))
+    assert text.startswith("Hello,")
+    assert "Bob" not in text
+    assert "Games" not in text
+
+
+@pytest.mark.parametrize(("verified", "most"), [(True, 5), (False, 1)])
+def test_only_so_many_mails_about_new_devices(alone: Provider, verified: bool, most: int) -> None:
+    """However often somebody signs in with an address that may not be theirs."""
+    bob = alone.person("bob@example.com")
+    alone.stores.users.save(replace(bob, email_verified=verified))
+    alone.clock.move(3600)
+    bob = alone.person("bob@example.com")
+    for _ in range(8):
+        alone.sign_in(bob)
+    assert len(mails(alone)) == most
+    alone.clock.move(3601)
+    alone.sign_in(bob)
+    assert len(mails(alone)) == most + int(verified), "an hour is not a day"
+
+
+@pytest.mark.parametrize(("verified", "most"), [(True, 3), (False, 1)])
+def test_warnings_are_for_those_who_are_there(alone: Provider, verified: bool, most: int) -> None:
+    """Somebody can misuse codes of their own as often as they like."""
+    bob = alone.person("bob@example.com")
+    alone.stores.users.save(replace(bob, email_verified=verified))
+    at, app = alone.sign_in(bob), alone.register()
+    for _ in range(3):
+        sid = claims_of(alone.tokens(app, at)["id_token"])["sid"]
+        with alone.stores.work():
+            alone.services.sessions.end_session(OneClientSession(UUID(sid)), EndReason.CODE_REUSE, by="system")
+    assert len([mail for mail in mails(alone) if mail.payload["template"] == "session_ended"]) == most
 
 
 def test_an_address_beyond_ascii(idp: Provider, catcher: MailCatcher) -> None:
