@@ -12,17 +12,19 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 from uuid import UUID
 
 from sqlalchemy import make_url, select
 
 from idp.domain.client import ClientOrigin
+from idp.errors import Unavailable
 from idp.storage.tables import Base
 from tests.builders import a_user
 from tests.demo_stack import free_ports
@@ -33,6 +35,8 @@ from .disk import Disk
 from .operators import Operator, operating
 from .servers import MortalPostgres
 from .tcp_proxy import TcpProxy
+
+T = TypeVar("T")
 
 PASSWORD = "correct horse battery staple"
 CALLBACK = "https://app.example/callback"
@@ -182,6 +186,25 @@ class Stage:
         """Process ids of all that answer."""
         return [pid for worker in self.workers for pid in worker.provider.worker_ids()]
 
+    @staticmethod
+    def patiently(act: Callable[[], T]) -> T:
+        """An operator's act, again while the database is not there: connections may be older than its last restart."""
+        for _ in range(40):
+            try:
+                return act()
+            except Unavailable:
+                time.sleep(0.1)
+        return act()
+
+    def rotate_key(self) -> None:
+        """As an operator in a hurry does."""
+
+        def act() -> None:
+            with self.operator.services.work():
+                self.operator.services.keys.rotate(force=True)
+
+        self.patiently(act)
+
     # ── cast ─────────────────────────────────────────────────────────────────────────────────────
 
     def apps(self) -> list[dict[str, Any]]:
@@ -207,7 +230,7 @@ class Stage:
             for n in range(count)
         ]
         for user in made:
-            self.operator.stores.users.add(user)
+            self.patiently(partial(self.operator.stores.users.add, user))
         return [user.email for user in made]
 
     @property

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from idp.domain.device import Origin
+from idp.services.sign_in import SignedIn
 from tests.faults import checker, history
 from tests.faults.acts import Client
 from tests.faults.endings import Endings
@@ -84,8 +85,12 @@ class Play:
         services = self.stage.operator.services
         user = self.stage.operator.stores.users.by_email(person.email)
         assert user is not None
-        with services.work():
-            done = services.sign_in.begin(user, origin=Origin(), device_secret=None, session_secret=None)
+
+        def begin() -> SignedIn:
+            with services.work():
+                return services.sign_in.begin(user, origin=Origin(), device_secret=None, session_secret=None)
+
+        done = self.stage.patiently(begin)
         session = done.session
         cookie = f"idp-session={done.session_secret}; idp-device={done.device_secret}"
         made = Scene(person, f"session:{session.id}", f"device:{session.device_id}", cookie)
