@@ -14,6 +14,7 @@ from tests.faults.history import Operation, now
 from tests.faults.stage import Worker
 from tests.faults.tcp_proxy import TcpProxy
 
+from .gate import Gate
 from .scene import Play, until
 
 
@@ -204,14 +205,17 @@ def test_a_fill_that_comes_late_is_refused(hot: Play) -> None:
     for how in ("held", "stopped"):
         hold = hot.holding()
         hot.stage.redis.cli("FLUSHALL")
-        with slow.database.failing(lambda: slow.database.hold(up=False)):
-            asking = threading.Thread(target=hot.introspect, args=(hold, slow))
-            asking.start()  # it waits for what SQL has answered already
-            time.sleep(0.6)
+        asking = threading.Thread(target=hot.introspect, args=(hold, slow))
+        with slow.database.failing(lambda: None):
+            table = "LOCK TABLE client_sessions IN ACCESS EXCLUSIVE MODE"
+            with Gate(hot.stage.plain_url, table, lambda: True) as gate:
+                asking.start()
+                until(gate.waited_for, 5)
+                slow.database.hold(up=False)  # what SQL says of this moment, "live", is held on its way
             if how == "stopped":
                 slow.signal(signal.SIGSTOP)
             until(lambda hold=hold: hot.revoke(hold, other).status == 200)
-            time.sleep(0.2)
+            time.sleep(0.6)
         slow.signal(signal.SIGCONT)
         asking.join()
         for _ in range(5):

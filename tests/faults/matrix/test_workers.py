@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
+from uuid import UUID
 
 import pytest
 
 from tests.faults.people import Hold
 from tests.faults.stage import Worker
+from tests.faults.wire import Answer
 
+from .gate import Gate, commits_wait
 from .scene import Play, until
 
 
@@ -34,13 +38,16 @@ def ready(play: Play, worker: Worker) -> bool:
         client.wire.close()
 
 
-def killed_before_it_answers(play: Play, worker: Worker, act: object, committed: object) -> None:
-    """What the worker's database answers is held, so it has committed and does not know; then it is killed."""
+def killed_before_it_answers(play: Play, worker: Worker, gate: Gate, act: Callable[[], object]) -> None:
+    """What it asked for is done, and the database's answer is held on its way: then it is killed."""
     assert worker.database is not None
-    with worker.database.failing(lambda: worker.database.hold(up=False)):
-        thread = threading.Thread(target=act)  # type: ignore[arg-type]
-        thread.start()
-        until(committed)  # type: ignore[arg-type]
+    thread = threading.Thread(target=act)
+    with worker.database.failing(lambda: None):
+        with gate:
+            thread.start()
+            until(gate.waited_for, 5)
+            worker.database.hold(up=False)
+        until(gate.passed)
         worker.kill()
         thread.join()
     until(lambda: ready(play, worker))
@@ -59,12 +66,10 @@ def test_a_worker_dies_between_the_commit_of_a_refresh_and_its_answer(hot: Play)
     family = hold.families[0]
     client = hot.at(worker)
     form = {"grant_type": "refresh_token", "refresh_token": family.token, **hold.app.credentials}
-    answers = []
-
-    killed_before_it_answers(
-        hot, worker, lambda: answers.append(client.wire.ask("POST", "/token", form)),
-        lambda: counter_of(hot, hold) == 1,
-    )  # fmt: skip
+    answers: list[Answer] = []
+    row = f"SELECT 1 FROM refresh_families WHERE id = '{UUID(family.name)}' FOR UPDATE"
+    gate = Gate(hot.stage.plain_url, row, lambda: counter_of(hot, hold) == 1)
+    killed_before_it_answers(hot, worker, gate, lambda: answers.append(client.wire.ask("POST", "/token", form)))
     assert answers[0].status == 0, "it was to die before it answers"
     retried = hot.at(other)
     hold.families[0].unsure = True
@@ -81,10 +86,10 @@ def test_a_worker_dies_between_the_commit_of_an_ending_and_its_tombstone(hot: Pl
     worker, other = hot.stage.workers[:2]
     hold = hot.holding()
     until(lambda: hot.active(hold, other))
-    answers = []
-    killed_before_it_answers(
-        hot, worker, lambda: answers.append(hot.revoke(hold, worker)), lambda: hot.stage.ended(hold.sid)
-    )
+    answers: list[Answer] = []
+    with commits_wait(hot.stage.plain_url, "client_sessions") as lock:
+        gate = Gate(hot.stage.plain_url, lock, lambda: hot.stage.ended(hold.sid))
+        killed_before_it_answers(hot, worker, gate, lambda: answers.append(hot.revoke(hold, worker)))
     assert answers[0].status == 0, "it was to die before it answers"
     began = time.monotonic()
     until(lambda: hot.active(hold, other) is False)
