@@ -1,7 +1,7 @@
 """One stage per kind for all rows, and what a row is played with.
 
-Every row is marked ``slow`` and ``faults``. Those marked ``always``, too, are part of the default suite; the others
-run with ``-m faults`` (``make faults``), for together they take longer than a suite may.
+Every row is marked ``slow`` and ``faults`` and runs with ``-m faults`` (``make faults``) only: together they take longer
+than a suite may, and they want a machine of their own.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ HERE = Path(__file__).parent
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Rows are of one group, for they share their servers; most are left out unless they are asked for."""
+    """Rows are of one group, for they share their servers, and are left out unless they are asked for."""
     rows = [item for item in items if item.path.is_relative_to(HERE) and item.get_closest_marker("fault")]
     for item in rows:
         for marker in ("slow", "faults"):
@@ -29,9 +29,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         item.add_marker(pytest.mark.xdist_group("faults"))
         item.add_marker(pytest.mark.timeout(900))
     if "faults" not in str(config.getoption("markexpr")):
-        left_out = [item for item in rows if item.get_closest_marker("always") is None]
-        config.hook.pytest_deselected(items=left_out)
-        items[:] = [item for item in items if item not in left_out]
+        config.hook.pytest_deselected(items=rows)
+        items[:] = [item for item in items if item not in rows]
 
 
 def _playing(kind: str, folder: Path) -> Iterator[Play]:

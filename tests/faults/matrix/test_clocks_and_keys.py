@@ -13,7 +13,6 @@ from tests.faults.stage import Worker
 from .scene import Play
 
 
-@pytest.mark.always
 @pytest.mark.fault("F-32")
 @pytest.mark.parametrize("seconds", [60, -60])
 def test_the_clock_of_one_worker_is_off_by_a_minute(hot: Play, seconds: int) -> None:

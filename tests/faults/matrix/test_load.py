@@ -28,7 +28,6 @@ def together(*acts: Callable[[], object]) -> None:
         thread.join()
 
 
-@pytest.mark.always
 @pytest.mark.fault("F-40")
 def test_an_ending_races_readings_that_find_the_hot_copy_cold(hot: Play) -> None:
     assert hot.stage.redis is not None

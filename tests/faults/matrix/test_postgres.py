@@ -27,7 +27,6 @@ def answers_of_all(play: Play, path: str) -> list[Answer]:
     return [play.client.wire.ask("GET", path, at=worker.name) for worker in play.stage.workers]
 
 
-@pytest.mark.always
 @pytest.mark.fault("F-20")
 @pytest.mark.parametrize("how", ["immediate", "kill -9"])
 def test_postgres_dies_and_comes_back(hot: Play, how: str) -> None:

@@ -30,7 +30,6 @@ def only_endings_waited(operations: list[Operation]) -> None:
     assert busy == [], "\n".join(map(str, busy[:5]))
 
 
-@pytest.mark.always
 @pytest.mark.fault("F-01")
 def test_redis_is_killed(hot: Play) -> None:
     assert hot.stage.redis is not None
@@ -92,7 +91,6 @@ def test_redis_answers_late_or_never(hot: Play, fault: str) -> None:
     only_endings_waited(hot.judge())
 
 
-@pytest.mark.always
 @pytest.mark.fault("F-06")
 @pytest.mark.parametrize("fault", ["cut", "hold"])
 def test_what_a_worker_without_redis_ends_no_other_worker_accepts(hot: Play, fault: str) -> None:
@@ -148,7 +146,6 @@ def test_redis_flaps(hot: Play) -> None:
     only_endings_waited(hot.judge())
 
 
-@pytest.mark.always
 @pytest.mark.fault("F-08")
 def test_redis_is_flushed_again_and_again(hot: Play) -> None:
     assert hot.stage.redis is not None
@@ -195,7 +192,6 @@ def test_a_worker_whose_breaker_is_open_marks_an_ending_all_the_same(hot: Play) 
     hot.judge()
 
 
-@pytest.mark.always
 @pytest.mark.fault("F-18")
 def test_a_fill_that_comes_late_is_refused(hot: Play) -> None:
     """A worker misses, reads "live" in SQL, and stands still; the session ends; the worker goes on and fills."""

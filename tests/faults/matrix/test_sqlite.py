@@ -15,7 +15,6 @@ from tests.faults.history import Outcome, now
 from .scene import Play
 
 
-@pytest.mark.always
 @pytest.mark.fault("F-29")
 def test_the_disk_is_full(embedded: Play) -> None:
     """Writes are told to come again, what can be read is read, and all goes on when there is room."""

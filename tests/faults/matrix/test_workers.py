@@ -58,7 +58,6 @@ def counter_of(play: Play, hold: Hold) -> int:
     return play.stage.counters([hold.families[0].name])[hold.families[0].name]
 
 
-@pytest.mark.always
 @pytest.mark.fault("F-16")
 def test_a_worker_dies_between_the_commit_of_a_refresh_and_its_answer(hot: Play) -> None:
     worker, other = hot.stage.workers[:2]
@@ -79,7 +78,6 @@ def test_a_worker_dies_between_the_commit_of_a_refresh_and_its_answer(hot: Play)
     hot.judge()
 
 
-@pytest.mark.always
 @pytest.mark.fault("F-17")
 def test_a_worker_dies_between_the_commit_of_an_ending_and_its_tombstone(hot: Play) -> None:
     """Nobody was told that it is done; it is all the same, everywhere, once the leases have run out."""
