@@ -65,7 +65,7 @@ def test_a_dead_worker_is_replaced(served: Served) -> None:
 
 def test_the_health_check_of_the_container_passes(served: Served) -> None:
     compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
-    command = compose["services"]["provider"]["healthcheck"]["test"]
+    command = compose["services"]["provider-1"]["healthcheck"]["test"]
     _, python, *arguments = [word.replace("http://localhost:8000", served.address) for word in command]
     assert python == "python"
     subprocess.run([sys.executable, *arguments], check=True, timeout=10)
@@ -86,7 +86,7 @@ def test_a_taken_port_is_a_clear_refusal(tmp_path: Path) -> None:
 
 def test_the_container_runs_what_is_tested_here() -> None:
     compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
-    assert shlex.join(compose["services"]["provider"]["command"]) == "idp serve --host 0.0.0.0 --port 8000"
+    assert shlex.join(compose["services"]["provider-1"]["command"]) == "idp serve --host 0.0.0.0 --port 8000"
 
 
 @pytest.mark.parametrize("with_signal", [signal.SIGTERM, signal.SIGINT])

@@ -49,14 +49,6 @@ def test_each_act_needs_its_scope(api: FlaskClient, issuer: FakeIssuer) -> None:
     assert (refused.status_code, 'scope="notes.write"' in refused.headers["WWW-Authenticate"]) == (403, True)
 
 
-def test_revocations_are_followed(api: FlaskClient, issuer: FakeIssuer) -> None:
-    issuer.log.speaks = honest
-    headers = bearer(issuer)
-    assert api.get("/notes", headers=headers).status_code == 200
-    issuer.log.revoke("sid", "s1")
-    eventually(lambda: api.get("/notes", headers=headers).status_code == 401)
-
-
 def test_the_metadata_say_where_to_sign_in(api: FlaskClient, issuer: FakeIssuer) -> None:
     metadata = api.get("/.well-known/oauth-protected-resource").get_json()
     assert (metadata["resource"], metadata["authorization_servers"]) == (API, [issuer.url])
@@ -64,9 +56,12 @@ def test_the_metadata_say_where_to_sign_in(api: FlaskClient, issuer: FakeIssuer)
 
 
 def test_an_ended_session_is_refused(api: FlaskClient, issuer: FakeIssuer) -> None:
+    issuer.log.speaks = honest
     headers = bearer(issuer)
     assert api.get("/notes", headers=headers).status_code == 200
     issuer.ended.add("s1")
+    issuer.log.revoke("sid", "s1")
+    eventually(lambda: api.get("/notes", headers=headers).status_code == 401)
     refused = api.get("/notes", headers=headers)
     assert (refused.status_code, refused.get_json()["error"]) == (401, "invalid_token")
     assert refused.headers["WWW-Authenticate"].startswith('Bearer realm="notes", error="invalid_token"')

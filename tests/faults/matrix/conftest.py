@@ -1,7 +1,7 @@
 """One stage per kind for all rows, and what a row is played with.
 
-Every row is marked ``slow`` and ``faults`` and runs with ``-m faults`` (``make faults``) only: together they take longer
-than a suite may, and they want a machine of their own.
+Every row is marked ``slow`` and ``faults`` and runs with ``-m faults`` (``make faults``) only: together they take
+longer than a suite may, and they want a machine of their own.
 """
 
 from __future__ import annotations
