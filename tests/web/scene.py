@@ -89,6 +89,9 @@ class FakeBrowser:
     def current(self) -> Any:
         return self.current_value
 
+    def shows_an_ended_session(self) -> bool:
+        return False
+
     def origin(self) -> Origin:
         return Origin(address="192.0.2.1", user_agent=FIREFOX)
 
