@@ -17,7 +17,7 @@ from typing import Any
 
 from idp.resource_server import TokenInvalid, Verifier, VerifierUnavailable
 
-PAUSE_SECONDS = 0.002
+PAUSE_SECONDS = 0.005
 _out = threading.Lock()
 
 

@@ -36,7 +36,8 @@ THREADS = 5
 
 @dataclass(frozen=True)
 class Spec:
-    """What a process of the load is told. ``settings`` are the provider's, for the operator."""
+    """What a process of the load is told. ``settings`` are the provider's, for the operator; ``pause``: the seconds
+    that each thread waits between two acts."""
 
     issuer: str
     workers: list[tuple[str, int]]
@@ -47,6 +48,7 @@ class Spec:
     seed: int
     out: str
     number: int = 0
+    pause: float = 0.0
 
     def save(self, path: Path) -> Path:
         path.write_text(json.dumps(asdict(self)))
@@ -86,6 +88,7 @@ class Load:
             acting = Acting(client, Endings(client, self.operator.services, self.operator.stores), self)
             while not self.stopping.is_set():
                 acting.once()
+                self.stopping.wait(self.spec.pause)
 
     @contextmanager
     def _client(self, number: int) -> Iterator[Client]:
