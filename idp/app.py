@@ -248,9 +248,7 @@ def _token_endpoints(
     )
     authentication = ClientAuthentication(services.clients, assertions, stores.throttles, stores.clock)
     answers = TokenAnswers(access_tokens, stores.clock, (id_tokens.add,))
-    server = IdpServer(
-        authentication, services.codes, services.refresh, services.tokens, settings.issuer, stores.work, answers.make
-    )
+    server = IdpServer(authentication, services, answers.make)
     introspection = Introspection(settings.issuer, access_tokens, services.refresh, services.tokens)
     return (
         TokenEndpoint(server, settings.url("/token"), address),

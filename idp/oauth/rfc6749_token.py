@@ -1,7 +1,6 @@
 """RFC 6749 section 3.2 and 5 (Token Endpoint): read, authenticate, grant, answer.
 
-The steps of each grant stand in ``server``; the order is always: client, grant type, what was
-presented, what must be compared, one atomic claim, tokens.
+The steps of each grant stand in the file of its RFC (``server`` lists them).
 """
 
 from __future__ import annotations
@@ -14,10 +13,11 @@ from ..domain.client import Client
 from ..domain.ports import Clock
 from ..errors import ProtocolError
 from ..services.codes import Grant
+from .grants import TokenAnswer, TokenRequest
 from .requests import Received, form, received
 from .responses import Answer, as_response, json_document
 from .rfc9068_access_token import AccessTokens
-from .server import IdpServer, TokenAnswer, TokenRequest
+from .server import IdpServer
 
 Extend = Callable[[TokenAnswer, Grant, Client], None]
 

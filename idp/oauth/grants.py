@@ -1,0 +1,97 @@
+"""What every grant of the token endpoint shares: the request, the client, and how the answer is made.
+
+Each grant is a class in the file of its RFC, built on ``Answering``, and stands in the list of ``server``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from authlib.oauth2 import OAuth2Request
+from authlib.oauth2.rfc6749 import BaseGrant, TokenEndpointMixin
+from authlib.oauth2.rfc6749.requests import BasicOAuth2Payload
+
+from ..domain.client import Client
+from ..domain.scope import parse_scope
+from ..errors import ProtocolError
+from ..services.codes import Grant
+from .requests import Parameters
+from .rfc8707_resource import narrow
+
+if TYPE_CHECKING:
+    from .server import IdpServer
+
+TokenAnswer = dict[str, object]
+
+
+class TokenRequest(OAuth2Request):
+    """A token request that has been read already. The URI is the endpoint's, never the Host's [1]."""
+
+    def __init__(self, uri: str, parameters: Parameters, authorization: str | None, address: str) -> None:
+        super().__init__("POST", uri, headers={})
+        self.parameters = parameters
+        self.payload = BasicOAuth2Payload(parameters)
+        self.authorization = authorization
+        self.address = address
+
+    @property
+    def form(self) -> Mapping[str, str]:
+        """The form alone; there is no query."""
+        return self.parameters
+
+    @property
+    def resources(self) -> tuple[str, ...]:
+        """RFC 8707 section 2.2."""
+        return self.parameters.lists["resource"]
+
+
+class Answering(BaseGrant, TokenEndpointMixin):
+    """What all our grants share: who may use them, and how the answer is made."""
+
+    server: IdpServer
+    request: TokenRequest
+    grant: Grant
+
+    def authenticate_token_endpoint_client(self) -> Any:
+        """The client, wrapped so that Authlib can ask for its grants."""
+        return AuthlibClient(self.server.authenticate_client(self.request, ()))
+
+    def addressed(self, grant: Grant) -> Grant:
+        """For whom the token is, and what it may carry there (RFC 8707 section 2.2)."""
+        tokens = self.server.services.tokens
+        resources = narrow(grant.resources, self.request.resources, grant.scope, tokens)
+        audience, scope = tokens.address(resources, grant.scope)
+        if not audience:
+            raise ProtocolError("invalid_target", "none of the resources exists any more", section="RFC 8707 2")
+        return replace(grant, resources=resources, audience=audience, scope=scope)
+
+    def generate_token(self, *_args: Any, **_kwargs: Any) -> TokenAnswer:
+        """From the grant that this request earned; Authlib's arguments know less."""
+        return self.server.make_answer(self.grant, self.request.client.client)
+
+    def save_token(self, token: TokenAnswer) -> None:
+        """Whatever there is to keep has been kept by the service, in its transaction."""
+
+
+class AuthlibClient:
+    """The two questions that Authlib's grants ask of a client."""
+
+    def __init__(self, client: Client) -> None:
+        self.client = client
+
+    def check_grant_type(self, grant_type: str) -> bool:
+        """Is the client registered for it?"""
+        return grant_type in {item.value for item in self.client.grant_types}
+
+
+def requested_scope(parameters: Parameters) -> tuple[str, ...] | None:
+    """The ``scope`` of a token request; None if there is none. Raises invalid_scope (RFC 6749 section 3.3)."""
+    text = parameters.get("scope")
+    if text is None:
+        return None
+    scope = parse_scope(text)
+    if scope is None:
+        raise ProtocolError("invalid_scope", "scope holds a character that is not allowed", section="RFC 6749 3.3")
+    return scope
