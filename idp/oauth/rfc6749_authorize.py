@@ -22,12 +22,12 @@ from ..browser import Browser
 from ..domain.client import Client, GrantType
 from ..domain.decision import AskConsent, Decision, Issue, Refuse
 from ..domain.interaction import AuthorizationRequest, Interaction
-from ..domain.scope import OFFLINE_ACCESS, REVOCATIONS, parse_scope
 from ..errors import ProtocolError
 from ..services import Services
 from ..settings import Settings
 from .requests import Parameters, invalid_request, query_or_form, refuse_repeats
 from .responses import NO_STORE, hand_off, redirect_to_client, with_parameters
+from .rfc6749_scope import scope_for_person
 from .rfc7636_pkce import read_challenge
 from .rfc8252_loopback import redirect_uri_matches
 from .rfc8707_resource import check_resources
@@ -81,7 +81,7 @@ class AuthorizationEndpoint:
         refuse_repeats(parameters)
         _response_type(parameters, client)
         members: dict[str, Any] = {
-            "scope": _scope(parameters, client),
+            "scope": scope_for_person(parameters, client),
             "code_challenge": read_challenge(parameters, client, self._settings.pkce_required),
             "resources": check_resources(
                 parameters.lists["resource"], self._settings.issuer, self._services.tokens
@@ -180,22 +180,6 @@ def _response_type(parameters: Parameters, client: Client) -> None:
         )  # fmt: skip
     if parameters.get("response_mode", "query") != "query":
         raise invalid_request("response_mode must be query", "OAuth 2.0 Multiple Response Types 2.1")
-
-
-def _scope(parameters: Parameters, client: Client) -> tuple[str, ...]:
-    """What is asked of what the client may ask for; unknown values are left out (Core 3.1.2.1)."""
-    text = parameters.get("scope", "")
-    scope = parse_scope(text) if len(text) <= 2000 else None
-    if scope is None:
-        raise ProtocolError("invalid_scope", "scope is malformed or too long", section="RFC 6749 3.3")
-    if REVOCATIONS in scope:
-        raise ProtocolError("invalid_scope", "revocations is for no person to grant", section="RFC 6749 3.3")
-    allowed = tuple(name for name in scope if name in client.scope)
-    if scope and not allowed:
-        raise ProtocolError("invalid_scope", "none of the scopes is open to this app", section="RFC 6749 3.3")
-    if GrantType.REFRESH_TOKEN not in client.grant_types:  # OpenID Connect Core 11: MUST be ignored then
-        return tuple(name for name in allowed if name != OFFLINE_ACCESS)
-    return allowed
 
 
 def _error(decision: Refuse) -> dict[str, str]:

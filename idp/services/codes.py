@@ -16,17 +16,16 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from ..domain.claims import requested, scope_with_claims
-from ..domain.client import Client, GrantType
+from ..domain.client import Client
 from ..domain.code import AuthorizationCode
 from ..domain.interaction import AuthorizationRequest
 from ..domain.master_key import MasterKeys
 from ..domain.ports import Stores
-from ..domain.refresh import RefreshFamily, format_token
-from ..domain.scope import OFFLINE_ACCESS
-from ..domain.session import ClientSession, EndReason, OneClientSession, Session
+from ..domain.session import EndReason, OneClientSession
 from ..domain.user import User
 from ..errors import ProtocolError
 from ..settings import Settings
+from .founding import Founding
 from .sessions import Current, SessionControl, secret_hash
 
 
@@ -74,7 +73,7 @@ class Codes:
     def __init__(self, stores: Stores, settings: Settings, master_keys: MasterKeys, sessions: SessionControl) -> None:
         self._stores = stores
         self._settings = settings
-        self._keys = master_keys
+        self._founding = Founding(stores, settings, master_keys)
         self._sessions = sessions
 
     def issue(self, request: AuthorizationRequest, current: Current) -> str:
@@ -112,14 +111,16 @@ class Codes:
         session = self._stores.sessions.lock_live(found.session_id, now)
         if session is None:
             raise invalid_grant("the session of this code has ended", "RFC 6749 5.2", persist=True)
-        joined = self._stores.client_sessions.join(self._client_session(sid, found, session, client, now))
+        joined = self._stores.client_sessions.join(
+            self._founding.client_session(sid, found, client, now, session_id=session.id, device_id=session.device_id)
+        )
         if joined.id != sid:
             self._stores.codes.redeemed(found.code_hash, joined.id)
         return Grant(
             client_id=client.client_id, user_id=found.user_id, user=self._asked_for(found),
             sid=joined.id, scope=scope, resources=found.resources, auth_time=found.auth_time, acr=found.acr,
             amr=found.amr, nonce=found.nonce, claims=found.claims,
-            refresh_token=self._refresh_token(found, joined, client, now),
+            refresh_token=self._founding.refresh_token(found, joined, client, now),
         )  # fmt: skip
 
     # ── inside ───────────────────────────────────────────────────────────────────────────────────
@@ -149,29 +150,3 @@ class Codes:
     def _asked_for(self, found: AuthorizationCode) -> User | None:
         """The person, where the ID token is to say something of them: looked up while a failure undoes all."""
         return self._stores.users.get(found.user_id) if requested(found.claims, "id_token") else None
-
-    def _client_session(
-        self, sid: UUID, found: AuthorizationCode, session: Session, client: Client, now: datetime
-    ) -> ClientSession:  # fmt: skip
-        return ClientSession(
-            id=sid, user_id=found.user_id, session_id=session.id,
-            device_id=session.device_id, client_id=client.client_id,
-            offline=OFFLINE_ACCESS in found.scope and GrantType.REFRESH_TOKEN in client.grant_types,
-            scope=found.scope, created_at=now, last_used_at=now,
-        )  # fmt: skip
-
-    def _refresh_token(
-        self, found: AuthorizationCode, joined: ClientSession, client: Client, now: datetime
-    ) -> str | None:  # fmt: skip
-        if GrantType.REFRESH_TOKEN not in client.grant_types:
-            return None
-        settings = self._settings
-        family = RefreshFamily(
-            id=self._stores.randomness.uuid(), client_session_id=joined.id, user_id=found.user_id,
-            client_id=client.client_id, counter=0, rotated_at=now, scope=found.scope, resources=found.resources,
-            claims=found.claims, auth_time=found.auth_time, acr=found.acr, amr=found.amr, created_at=now,
-            idle_seconds=settings.refresh_idle_life,
-            expires_at=now + timedelta(seconds=settings.refresh_absolute_life),
-        )  # fmt: skip
-        self._stores.refresh_families.add(family)
-        return format_token(self._keys, self._keys.current.key_id, family.id, 0, client.client_id)

@@ -1,0 +1,73 @@
+"""What a redemption creates: a client session, and the refresh family that hangs on it.
+
+The same whatever was redeemed: an authorization code, a device code, a CIBA request. Who may redeem it, and
+that it is redeemed once, has been decided before; everything here happens in that transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Protocol
+from uuid import UUID
+
+from ..domain.client import Client, GrantType
+from ..domain.master_key import MasterKeys
+from ..domain.ports import Stores
+from ..domain.refresh import RefreshFamily, format_token
+from ..domain.scope import OFFLINE_ACCESS
+from ..domain.session import ClientSession
+from ..settings import Settings
+
+
+class Granted(Protocol):
+    """What a person has granted: the facts that are copied into what is created."""
+
+    @property
+    def user_id(self) -> UUID: ...
+    @property
+    def scope(self) -> tuple[str, ...]: ...
+    @property
+    def resources(self) -> tuple[str, ...]: ...
+    @property
+    def claims(self) -> Mapping[str, object]: ...
+    @property
+    def auth_time(self) -> datetime: ...
+    @property
+    def acr(self) -> str: ...
+    @property
+    def amr(self) -> tuple[str, ...]: ...
+
+
+class Founding:
+    """Makes client sessions and refresh families."""
+
+    def __init__(self, stores: Stores, settings: Settings, master_keys: MasterKeys) -> None:
+        self._stores = stores
+        self._settings = settings
+        self._keys = master_keys
+
+    def client_session(
+        self, sid: UUID, granted: Granted, client: Client, now: datetime, *, session_id: UUID | None, device_id: UUID
+    ) -> ClientSession:  # fmt: skip
+        """To be joined by the caller. ``session_id`` None: it hangs on no Session (a device grant's)."""
+        return ClientSession(
+            id=sid, user_id=granted.user_id, session_id=session_id, device_id=device_id, client_id=client.client_id,
+            offline=OFFLINE_ACCESS in granted.scope and GrantType.REFRESH_TOKEN in client.grant_types,
+            scope=granted.scope, created_at=now, last_used_at=now,
+        )  # fmt: skip
+
+    def refresh_token(self, granted: Granted, joined: ClientSession, client: Client, now: datetime) -> str | None:
+        """The first token of a new family, None for a client that is not registered to refresh."""
+        if GrantType.REFRESH_TOKEN not in client.grant_types:
+            return None
+        settings = self._settings
+        family = RefreshFamily(
+            id=self._stores.randomness.uuid(), client_session_id=joined.id, user_id=granted.user_id,
+            client_id=client.client_id, counter=0, rotated_at=now, scope=granted.scope, resources=granted.resources,
+            claims=granted.claims, auth_time=granted.auth_time, acr=granted.acr, amr=granted.amr, created_at=now,
+            idle_seconds=settings.refresh_idle_life,
+            expires_at=now + timedelta(seconds=settings.refresh_absolute_life),
+        )  # fmt: skip
+        self._stores.refresh_families.add(family)
+        return format_token(self._keys, self._keys.current.key_id, family.id, 0, client.client_id)
