@@ -8,7 +8,7 @@ Only successes are answered here. What an endpoint raises is handed to the ordin
 again where the endpoint would have (``oauth.requests.received``): one place turns errors into answers, and
 nothing is done twice. What lost its transaction left nothing behind and begins anew there (``again``).
 Whatever is unusual (another ``Host``, a query, conditions, another media type or method, a client that
-authenticates by assertion) takes the ordinary lane from the start.
+authenticates by assertion, a DPoP proof: both are claimed for the request) takes the ordinary lane from the start.
 
 Why: routing, Flask's contexts and its response objects cost more than an introspection itself.
 """
@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 from .errors import LostTransaction
 from .logs import RequestLog
 from .oauth.cors import headers_for
-from .oauth.requests import FAILED, FORM, OtherLane, Received
+from .oauth.requests import CERTIFICATE, FAILED, FORM, OtherLane, Received
 from .oauth.responses import JSON_TYPE, Answer
 from .oauth.rfc7517_jwks import CONDITIONS
 from .settings import Settings
@@ -33,7 +33,7 @@ from .web.security import always
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-_UNUSUAL = tuple(f"HTTP_{name.upper().replace('-', '_')}" for name in CONDITIONS)
+_UNUSUAL = tuple(f"HTTP_{name.upper().replace('-', '_')}" for name in (*CONDITIONS, "DPoP"))
 _STATUS = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
 
 
@@ -130,7 +130,10 @@ def _posted(environ: WSGIEnvironment) -> bool:
 
 
 def _received(method: str, environ: WSGIEnvironment, address: str) -> Received:
-    authorization = environ.get("HTTP_AUTHORIZATION")
+    authorization, certificate = environ.get("HTTP_AUTHORIZATION"), environ.get(CERTIFICATE)
     if method != "POST":
-        return Received(method, "", environ.get("QUERY_STRING", "").encode("latin-1"), b"", authorization, address)
-    return Received(method, FORM, b"", environ["wsgi.input"].read(), authorization, address)
+        query = environ.get("QUERY_STRING", "").encode("latin-1")
+        return Received(method, "", query, b"", authorization, address, certificate=certificate)
+    return Received(
+        method, FORM, b"", environ["wsgi.input"].read(), authorization, address, certificate=certificate
+    )  # fmt: skip

@@ -17,7 +17,7 @@ from ..domain.client import Client
 from ..domain.scope import parse_scope
 from ..errors import ProtocolError
 from ..services.codes import Grant
-from .requests import Parameters
+from .requests import Parameters, Received
 from .rfc8707_resource import narrow
 
 if TYPE_CHECKING:
@@ -29,12 +29,11 @@ TokenAnswer = dict[str, object]
 class TokenRequest(OAuth2Request):
     """A token request that has been read already. The URI is the endpoint's, never the Host's [1]."""
 
-    def __init__(self, uri: str, parameters: Parameters, authorization: str | None, address: str) -> None:
+    def __init__(self, uri: str, parameters: Parameters, asked: Received) -> None:
         super().__init__("POST", uri, headers={})
         self.parameters = parameters
         self.payload = BasicOAuth2Payload(parameters)
-        self.authorization = authorization
-        self.address = address
+        self.asked = asked
 
     @property
     def form(self) -> Mapping[str, str]:

@@ -25,6 +25,7 @@ MAX_FRONT_CHANNEL = 12 * 1024
 REPEATABLE = frozenset({"resource", "audience"})
 FORM = "application/x-www-form-urlencoded"
 FAILED = "idp.failed"
+CERTIFICATE = "idp.client_certificate"
 
 
 class OtherLane(Exception):
@@ -35,7 +36,9 @@ class OtherLane(Exception):
 class Received:
     """What an endpoint for programs reads of a request, whichever lane it came by (``fast_lane``).
 
-    ``media_type`` is lower case and without parameters; ``address`` is the client's.
+    ``media_type`` is lower case and without parameters; ``address`` is the client's. ``proof`` is what
+    stands in the ``DPoP`` header (RFC 9449), several joined by commas as every WSGI server does.
+    ``certificate`` is what a proxy we were told of says of the client's TLS certificate (RFC 8705).
     """
 
     method: str
@@ -44,6 +47,8 @@ class Received:
     body: bytes
     authorization: str | None
     address: str
+    proof: str | None = None
+    certificate: str | None = None
 
 
 def received(address_of_request: Callable[[], str]) -> Received:
@@ -53,7 +58,8 @@ def received(address_of_request: Callable[[], str]) -> Received:
         raise failed
     return Received(
         request.method, request.mimetype, request.query_string, request.get_data(),
-        request.headers.get("Authorization"), address_of_request(),
+        request.headers.get("Authorization"), address_of_request(), request.headers.get("DPoP"),
+        request.environ.get(CERTIFICATE),
     )  # fmt: skip
 
 

@@ -23,7 +23,7 @@ from ..domain.throttle import client_secret_brakes
 from ..errors import ProtocolError, Throttled, TokenRejected
 from ..services.clients import Clients
 from ..services.sessions import secret_hash
-from .requests import invalid_request
+from .requests import Received, invalid_request
 from .rfc7523_client_assertion import ASSERTION_TYPE, ClientAssertions, claimed_client_id
 
 _NOBODY = bytes(32)
@@ -47,15 +47,15 @@ class ClientAuthentication:
         self._throttles = throttles
         self._clock = clock
 
-    def authenticate(self, parameters: Mapping[str, str], authorization: str | None, address: str) -> Client:
+    def authenticate(self, parameters: Mapping[str, str], asked: Received) -> Client:
         """The client. Raises ProtocolError (invalid_client, invalid_request) or Throttled."""
-        presented = _presented(parameters, authorization)
+        presented = _presented(parameters, asked.authorization)
         client = self._clients.find(presented.client_id) if presented.client_id else None
         if client is not None and self._proven(client, presented) and client.disabled_at is None:
             return client
         if presented.proof is not None:
             # an id that nobody has gets no counter of its own: whoever invents ids would fill the store
-            brakes = client_secret_brakes(client.client_id if client is not None else "", address)
+            brakes = client_secret_brakes(client.client_id if client is not None else "", asked.address)
             if wait := self._throttles.take(brakes, self._clock.now()):
                 raise Throttled(wait)
         raise invalid_client(challenge=presented.method is AuthMethod.BASIC)

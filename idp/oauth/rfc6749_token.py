@@ -16,7 +16,7 @@ from ..services.codes import Grant
 from .grants import TokenAnswer, TokenRequest
 from .requests import Received, form, received
 from .responses import Answer, as_response, json_document
-from .rfc9068_access_token import AccessTokens
+from .rfc9068_access_token import AccessTokens, token_type
 from .server import IdpServer
 
 Extend = Callable[[TokenAnswer, Grant, Client], None]
@@ -34,7 +34,7 @@ class TokenAnswers:
         """The JSON object of the answer."""
         answer: TokenAnswer = {
             "access_token": self._access_tokens.make(grant, self._clock.now()),
-            "token_type": "Bearer",
+            "token_type": token_type(grant.confirmation),
             "expires_in": self._access_tokens.life,
             "scope": " ".join(grant.scope),
         }
@@ -67,7 +67,7 @@ class TokenEndpoint:
         """One token request."""
         parameters = form(asked)
         parameters.require("grant_type", "RFC 6749 4.1.3")
-        token_request = TokenRequest(self._uri, parameters, asked.authorization, asked.address)
+        token_request = TokenRequest(self._uri, parameters, asked)
         try:
             status, answer = self._server.answer(token_request)
         except ValueError as error:  # Authlib refuses to quote some characters in a description [5]

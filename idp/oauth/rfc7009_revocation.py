@@ -49,7 +49,7 @@ class RevocationEndpoint:
         """One revocation request."""
         asked = received(self._address)
         parameters = form(asked)
-        client = self._authentication.authenticate(parameters, asked.authorization, asked.address)
+        client = self._authentication.authenticate(parameters, asked)
         text = parameters.require("token", "RFC 7009 2.1")
         with self._work():
             if not self._refresh_token(client, text):

@@ -19,7 +19,7 @@ from ..services.tokens import Tokens
 from .requests import Received, form, received
 from .responses import Answer, as_response, json_document
 from .rfc6749_client_authentication import ClientAuthentication, invalid_client
-from .rfc9068_access_token import AccessToken, AccessTokens
+from .rfc9068_access_token import AccessToken, AccessTokens, token_type
 
 INACTIVE: dict[str, Any] = {"active": False}
 _SHOWN = ("iss", "sub", "aud", "client_id", "iat", "exp", "jti", "scope", "sid", "auth_time", "acr", "amr", "cnf")
@@ -45,7 +45,7 @@ class Introspection:
         if not self._tokens.may_introspect(caller, token.client_id, token.audience) or not self.alive(token):
             return INACTIVE
         shown = {name: token.claims[name] for name in _SHOWN if name in token.claims}
-        return {"active": True, "token_type": "Bearer", **shown}
+        return {"active": True, "token_type": token_type(token.claims.get("cnf", {})), **shown}
 
     def alive(self, token: AccessToken) -> bool:
         """Does what this token hangs on live at this moment?"""
@@ -91,7 +91,7 @@ class IntrospectionEndpoint:
     def answer(self, asked: Received) -> Answer:
         """One introspection request."""
         parameters = form(asked)
-        caller = self._authentication.authenticate(parameters, asked.authorization, asked.address)
+        caller = self._authentication.authenticate(parameters, asked)
         if caller.public:
             raise invalid_client(challenge=False)  # section 4: the endpoint must not become an oracle
         return json_document(self._introspection.introspect(caller, parameters.require("token", "RFC 7662 2.1")))

@@ -7,6 +7,7 @@ that decides whether the token lives. No personal data is in it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -38,6 +39,11 @@ class AccessToken:
     claims: dict[str, Any]
 
 
+def token_type(confirmation: Mapping[str, str]) -> str:
+    """RFC 9449 section 5 and RFC 8705 section 3: a token bound to a key is DPoP, one bound to a certificate Bearer."""
+    return "DPoP" if "jkt" in confirmation else "Bearer"
+
+
 class AccessTokens:
     """Make and read access tokens of this issuer."""
 
@@ -63,6 +69,8 @@ class AccessTokens:
                 "sid": str(grant.sid), "auth_time": int(grant.auth_time.timestamp()), "acr": grant.acr,
                 "amr": list(grant.amr),
             }  # fmt: skip
+        if grant.confirmation:
+            claims["cnf"] = dict(grant.confirmation)
         if asked := requested(grant.claims, "userinfo"):
             claims["userinfo_claims"] = list(asked)  # names only, for our own userinfo (Core 5.5)
         return jose.sign(claims, self._keys.signer(), typ=TYP)

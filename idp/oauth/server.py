@@ -67,7 +67,7 @@ class IdpServer(AuthorizationServer):
 
     def authenticate_client(self, request: TokenRequest, methods: Any, endpoint: str = "token") -> Client:  # noqa: ARG002
         """Whatever the grant's own list says: the client's registration decides."""
-        return self.authentication.authenticate(request.parameters, request.authorization, request.address)
+        return self.authentication.authenticate(request.parameters, request.asked)
 
     def send_signal(self, name: str, *args: Any, **kwargs: Any) -> None:
         """Nobody listens."""

@@ -34,6 +34,8 @@ class Grant:
     """Everything a token answer is made from. ``user_id`` and ``sid`` are None without a person.
 
     ``audience`` is filled in when the token request has been compared with what was granted.
+    ``confirmation`` is whose the access token is alone (RFC 7800 ``cnf``): ``jkt`` the thumbprint of a key
+    (RFC 9449 section 6.1), ``x5t#S256`` that of a certificate (RFC 8705 section 3.1); empty for a bearer token.
     """
 
     client_id: str
@@ -49,6 +51,7 @@ class Grant:
     nonce: str | None = None
     claims: Mapping[str, object] = field(default_factory=dict)
     refresh_token: str | None = None
+    confirmation: Mapping[str, str] = field(default_factory=dict)
 
 
 def invalid_grant(description: str, section: str, *, persist: bool = False) -> ProtocolError:
