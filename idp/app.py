@@ -26,8 +26,10 @@ from .domain.ports import Stores
 from .errors import IdpError, Unavailable
 from .fast_lane import FastLane
 from .metrics import from_settings
+from .oauth.authorization_requests import AuthorizationRequests
 from .oauth.cors import install as install_cors
 from .oauth.cors import mount_preflights
+from .oauth.response_modes import ResponseModes
 from .oauth.responses import error_for_programs, json_answer
 from .oauth.revocation_log import Following, RevocationsEndpoint
 from .oauth.rfc6749_authorize import AuthorizationEndpoint
@@ -223,7 +225,8 @@ def _mount_protocol(
     for endpoint in endpoints:
         endpoint.mount(programs)
     requests = AuthenticationRequests(id_tokens)
-    AuthorizationEndpoint(settings, services, browser, (requests.read,)).mount(front_channel)
+    reading = AuthorizationRequests(settings, services.tokens, (), (requests.read,))
+    AuthorizationEndpoint(settings, services, browser, reading, ResponseModes(settings.issuer)).mount(front_channel)
     LogoutEndpoint(settings, services, browser, id_tokens).mount(front_channel)
     front_channel.before_request(_no_head)
     _mount_health(programs, stores)

@@ -335,6 +335,17 @@ def answer_of(response: TestResponse) -> dict[str, str]:
     return dict(parse_qsl(urlsplit(target).query, keep_blank_values=True))
 
 
+def posted(response: TestResponse, to: str = CALLBACK) -> dict[str, str]:
+    """The authorization response that a page has the browser post to the client (Form Post Response Mode)."""
+    assert response.status_code == 200, (response.status, response.text[:500])
+    assert response.headers["Cache-Control"] == "no-store"
+    form = re.search(r'<form method="post" action="([^"]*)"', response.text)
+    assert form is not None, response.text
+    assert html.unescape(form[1]) == to
+    fields = re.findall(r'<input type="hidden" name="([^"]*)" value="([^"]*)">', response.text)
+    return {html.unescape(name): html.unescape(value) for name, value in fields}
+
+
 def answered(response: TestResponse) -> dict[str, Any]:
     """The JSON of a success."""
     assert response.status_code == 200, (response.status, response.text)

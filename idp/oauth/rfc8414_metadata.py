@@ -12,6 +12,7 @@ from ..domain.client import AuthMethod, GrantType
 from ..domain.client_metadata import SIGNING_ALGS
 from ..domain.scope import STANDARD_SCOPES
 from ..settings import Settings
+from .response_modes import RESPONSE_MODES
 from .rfc7517_jwks import PATH as JWKS_PATH
 from .rfc7636_pkce import METHODS
 
@@ -31,7 +32,7 @@ def metadata(settings: Settings, own_scopes: Sequence[str]) -> dict[str, object]
         "revocations_endpoint": settings.revocations_url,  # ours, not registered: the log that resource servers follow
         "scopes_supported": [*STANDARD_SCOPES, *own_scopes],
         "response_types_supported": ["code"],
-        "response_modes_supported": ["query"],
+        "response_modes_supported": list(RESPONSE_MODES),
         "grant_types_supported": [item.value for item in GrantType],
         "code_challenge_methods_supported": list(METHODS),
         "authorization_response_iss_parameter_supported": True,

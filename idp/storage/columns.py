@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
@@ -28,6 +28,7 @@ from ..domain.session import Factor
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+_REQUEST_MEMBERS = frozenset(member.name for member in fields(AuthorizationRequest))
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -158,8 +159,11 @@ def _plain_request(value: AuthorizationRequest) -> dict[str, Any]:
 
 
 def _whole_request(value: Mapping[str, Any]) -> AuthorizationRequest:
+    """The version that runs beside this one may know more members of a request, or fewer."""
     members: dict[str, Any] = {
-        name: tuple(member) if isinstance(member, list) else member for name, member in value.items()
+        name: tuple(member) if isinstance(member, list) else member
+        for name, member in value.items()
+        if name in _REQUEST_MEMBERS
     }
     sub = members.get("hinted_sub")
     return AuthorizationRequest(**members | {"hinted_sub": UUID(sub) if sub else None})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import uuid4
@@ -9,6 +10,7 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import Engine, text
 
+from idp.domain.interaction import AuthorizationRequest
 from idp.domain.ports import Stores
 
 from ..builders import DAY, NOW, a_client, a_code, a_hash, a_refresh_family, a_request, an_interaction
@@ -141,6 +143,26 @@ def test_an_interaction_comes_back_as_it_was(stores: Stores, engine: Engine) -> 
     with engine.connect() as connection:
         dump = str(connection.execute(text("SELECT * FROM interactions")).all())
     assert interaction.id not in dump
+
+
+def test_a_request_of_another_version_is_read(stores: Stores, engine: Engine) -> None:
+    """Two versions run side by side while one replaces the other: more members, or fewer."""
+    interaction = an_interaction()
+    stores.interactions.add(interaction)
+    kept = {
+        "client_id": "app",
+        "redirect_uri": "https://a.example/cb",
+        "scope": ["openid"],
+        "from_tomorrow": {"a": [1]},
+    }
+    cast = "CAST(:kept AS JSONB)" if engine.dialect.name == "postgresql" else ":kept"
+    with engine.begin() as connection:
+        connection.execute(text(f"UPDATE interactions SET request = {cast}"), {"kept": json.dumps(kept)})
+    found = stores.interactions.get(interaction.id)
+    assert found is not None
+    assert found.request == AuthorizationRequest(
+        client_id="app", redirect_uri="https://a.example/cb", scope=("openid",)
+    )
 
 
 def test_answers_are_remembered(stores: Stores) -> None:

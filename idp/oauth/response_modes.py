@@ -1,0 +1,93 @@
+"""OAuth 2.0 Multiple Response Types 2.1 and Form Post Response Mode 1.0: how an answer reaches the client.
+
+The one door through which codes and errors leave for a client. ``query`` and ``fragment`` are a plain
+303 where the browser got here by navigation, and the hand-off page where it got here through a form of
+ours (Chromium applies ``form-action`` to every redirect after a form: pages.md 67). ``form_post`` is a
+page whose one form has a fixed target and whose policy alone says nothing of ``form-action``, for the
+client may redirect on.
+
+The answer to a bad request takes the mode that was asked for as far as it can be known, else ``query``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import quote, urlencode
+
+from flask import Response, make_response, render_template
+
+from ..domain.client import Client
+from ..domain.interaction import AuthorizationRequest
+from .requests import Parameters, invalid_request
+from .responses import NO_STORE, hand_off, redirect_to_client, with_parameters
+from .rfc9207_issuer import response_parameters
+
+RESPONSE_MODES = ("query", "fragment", "form_post")
+_DEFAULT = "query"  # of response_type code
+_FORM_POST_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; frame-ancestors 'none'; "
+    "base-uri 'none'; require-trusted-types-for 'script'"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class WayBack:
+    """Where an answer goes and how; ``redirect_uri`` has been vetted."""
+
+    redirect_uri: str
+    state: str | None
+    response_mode: str
+
+    @classmethod
+    def of(cls, request: AuthorizationRequest) -> WayBack:
+        """That of a validated request."""
+        return cls(request.redirect_uri, request.state, request.response_mode)
+
+
+class ResponseModes:
+    """Write authorization responses."""
+
+    def __init__(self, issuer: str) -> None:
+        self._issuer = issuer
+
+    def send(
+        self, way: WayBack, client: Client, parameters: Mapping[str, str], *, after_form: bool = False
+    ) -> Response:
+        """The answer on its way. ``after_form``: the browser came from a form of ours."""
+        answer = response_parameters(parameters, way.state, self._issuer)
+        if way.response_mode == "form_post":
+            return _form_post(way.redirect_uri, client.client_name, answer)
+        target = _in_fragment(way.redirect_uri, answer) if way.response_mode == "fragment" else (
+            with_parameters(way.redirect_uri, answer)
+        )  # fmt: skip
+        return hand_off(target, client.client_name) if after_form else redirect_to_client(target)
+
+
+def read_response_mode(parameters: Parameters) -> str:
+    """The mode of a request, or invalid_request for one that there is not."""
+    mode = parameters.get("response_mode", _DEFAULT)
+    if mode not in RESPONSE_MODES:
+        raise invalid_request(
+            f"response_mode must be one of: {', '.join(RESPONSE_MODES)}", "OAuth 2.0 Multiple Response Types 2.1"
+        )
+    return mode
+
+
+def mode_of_error(parameters: Parameters) -> str:
+    """The mode in which a refusal is told: as asked, if that could be read."""
+    mode = parameters.get("response_mode", _DEFAULT)
+    return mode if mode in RESPONSE_MODES and "response_mode" not in parameters.repeated else _DEFAULT
+
+
+def _in_fragment(uri: str, parameters: Mapping[str, str]) -> str:
+    """A registered redirect URI has no fragment of its own (RFC 6749 section 3.1.2)."""
+    return f"{uri}#{urlencode(parameters, quote_via=quote)}"
+
+
+def _form_post(target: str, app_name: str, parameters: Mapping[str, str]) -> Response:
+    page = render_template("form_post.html", target=target, app_name=app_name, fields=list(parameters.items()))
+    response = make_response(page)
+    response.headers.update(NO_STORE)
+    response.headers["Content-Security-Policy"] = _FORM_POST_POLICY
+    return response
