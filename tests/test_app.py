@@ -293,7 +293,7 @@ def test_a_rotation_reaches_another_worker_within_three_seconds(database: str, m
         app, ada = here.register(), here.sign_in()
         old = here.tokens(app, ada)["access_token"]
         assert there.active(app, old)
-        before = {key.kid: key.state for key in here.services.keys.list()}
+        before = _rs256(here)
         announced = next(kid for kid, state in before.items() if state == "announced")
         with here.stores.work():
             here.services.keys.rotate(force=True)
@@ -304,10 +304,14 @@ def test_a_rotation_reaches_another_worker_within_three_seconds(database: str, m
         assert _kid(there.tokens(app, ada)["access_token"]) == announced
         assert there.active(app, old)
         assert there.userinfo(old).status_code == 200
-        states = {key.kid: key.state for key in there.services.keys.list()}
+        states = _rs256(there)
         assert sorted(states.values()) == ["active", "announced", "retired"]
         published = {key["kid"] for key in answered(there.get("/.well-known/jwks.json"))["keys"]}
-        assert published == set(states)
+        assert published >= set(states)
+
+
+def _rs256(provider: Provider) -> dict[str, str]:
+    return {key.kid: key.state for key in provider.services.keys.list() if key.alg == "RS256"}
 
 
 def _kid(token: str) -> str:
@@ -370,12 +374,21 @@ def test_no_secret_is_at_rest_in_the_clear_or_in_a_log(
 def _private_forms(key: Any) -> Iterator[bytes]:
     """PKCS #8 and what only the private half holds, raw and as JWK and PEM would write it."""
     yield jose.private_bytes(key)
-    numbers = key.private_numbers()
-    for number in (numbers.d, numbers.p, numbers.q):
-        raw = number.to_bytes((number.bit_length() + 7) // 8, "big")
+    for raw in _private_numbers(key):
         yield raw
         yield b64url(raw).encode()
         yield from (base64.b64encode(raw[skip:])[:60] for skip in range(3))
+
+
+def _private_numbers(key: Any) -> Iterator[bytes]:
+    """Of an RSA, an elliptic-curve and an Ed25519 key."""
+    if hasattr(key, "private_bytes_raw"):
+        yield key.private_bytes_raw()
+        return
+    numbers = key.private_numbers()
+    for name in ("d", "p", "q", "private_value"):
+        if (number := getattr(numbers, name, None)) is not None:
+            yield number.to_bytes((number.bit_length() + 7) // 8, "big")
 
 
 def _files(provider: Provider) -> Iterator[bytes]:

@@ -163,7 +163,7 @@ def _key_checks(settings: Settings) -> Iterator[Check]:
         with application(settings) as extension:
             runtime = Runtime(settings, extension.services, extension.stores)
             keys = runtime.services.keys.list()
-            yield _states(keys)
+            yield _states(keys, settings.signing_algs)
             yield _readable(keys, runtime.stores.vault)
             yield _age(runtime, keys)
     except ConfigurationError as error:
@@ -172,11 +172,12 @@ def _key_checks(settings: Settings) -> Iterator[Check]:
         yield Check("keys", FAIL, str(error), "see the log")
 
 
-def _states(keys: Sequence[SigningKey]) -> Check:
-    missing = {KeyState.ACTIVE, KeyState.ANNOUNCED} - {key.state for key in keys}
-    if missing:
-        return Check("keys", FAIL, f"no {' and no '.join(sorted(missing))} signing key", "start `idp serve` once")
-    return Check("keys", GOOD, f"{len(keys)}, one signs and one is announced")
+def _states(keys: Sequence[SigningKey], algs: Sequence[str]) -> Check:
+    there = {(key.alg, key.state) for key in keys}
+    wanted = [(alg, state) for alg in algs for state in (KeyState.ACTIVE, KeyState.ANNOUNCED)]
+    if missing := [f"no {state} {alg} key" for alg, state in wanted if (alg, state) not in there]:
+        return Check("keys", FAIL, ", ".join(missing), "start `idp serve` once")
+    return Check("keys", GOOD, f"{len(keys)}, of each algorithm one signs and one is announced")
 
 
 def _readable(keys: Sequence[SigningKey], vault: Vault) -> Check:
@@ -189,8 +190,7 @@ def _readable(keys: Sequence[SigningKey], vault: Vault) -> Check:
 
 def _age(runtime: Runtime, keys: Sequence[SigningKey]) -> Check:
     now, limit = runtime.stores.clock.now(), timedelta(seconds=runtime.settings.key_rotation)
-    active = next((key for key in keys if key.state is KeyState.ACTIVE), None)
-    born = active and (active.activated_at or active.created_at)
-    if born and now - born > limit + timedelta(days=1):
+    active = [key.activated_at or key.created_at for key in keys if key.state is KeyState.ACTIVE]
+    if active and now - min(active) > limit + timedelta(days=1):
         return Check("key age", WARN, "rotation is late", "set IDP_HOUSEKEEPING=true, or run `idp key rotate`")
     return Check("key age", GOOD, f"rotated every {limit.days} days")

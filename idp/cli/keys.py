@@ -7,7 +7,7 @@ import base64
 import os
 from typing import TYPE_CHECKING
 
-from ..domain.key import SigningKey
+from ..domain.key import SIGNING_ALGS, SigningKey
 from ..domain.master_key import KEY_BYTES
 from .arguments import Group
 from .output import Answer, moment, table
@@ -24,6 +24,7 @@ def register(commands: Commands, common: argparse.ArgumentParser) -> None:
     group = Group(commands, common, "key", "signing keys and master keys")
     group.verb("list", _list, "list signing keys")
     rotate = group.verb("rotate", _rotate, "sign with the announced key from now on, and announce a new one")
+    rotate.add_argument("--alg", choices=SIGNING_ALGS, help="only the keys of this algorithm")
     rotate.add_argument("--force", action="store_true", help="even if caches may not have seen the announced key yet")
     group.verb("master", _master, "print a fresh master key for IDP_MASTER_KEY")
 
@@ -49,8 +50,10 @@ def _list(_arguments: argparse.Namespace) -> Answer:
 
 def _rotate(arguments: argparse.Namespace) -> Answer:
     with opened() as idp, idp.services.work():
-        key = idp.services.keys.rotate(force=arguments.force)
-    return Answer(row(key), f"Signing with {key.kid} now; the key before it stays published.")
+        keys, force = idp.services.keys, arguments.force
+        rotated = [keys.rotate(arguments.alg, force=force)] if arguments.alg else keys.rotate_all(force=force)
+    lines = [f"Signing {key.alg} with {key.kid} now; the key before it stays published." for key in rotated]
+    return Answer([row(key) for key in rotated], "\n".join(lines))
 
 
 def _master(_arguments: argparse.Namespace) -> Answer:

@@ -1,9 +1,13 @@
 """Signing keys: made, announced, rotated, published (design.md 4.4).
 
-There is always one active key and one announced key. Rotating makes the announced one active, the
-active one retired, and announces a new one, all in one transaction under a lock; so every key has
-been published for long before it signs, and a rotation takes effect at once on every worker that
-looks again (each does every two seconds).
+Of each algorithm there is always one active key and one announced key. Rotating makes the announced
+one active, the active one retired, and announces a new one, all in one transaction under a lock; so
+every key has been published for long before it signs, and a rotation takes effect at once on every
+worker that looks again (each does every two seconds).
+
+Which algorithms: RS256 always, for it is what a client gets that names none (OpenID Connect
+Registration 1.0 section 2), and those of ``IDP_SIGNING_ALGS``. One that was taken out of the setting is
+no longer offered, but its keys live on and rotate: clients that once chose it are not broken.
 
 Why a snapshot that outlives an unreachable database: JWKS must answer while the database is away
 (reliability.md F-21), and keys change rarely while tokens are verified all the time.
@@ -17,16 +21,16 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from .. import jose
 from ..domain.event import SecurityEvent
 from ..domain.key import KeyState, SigningKey
 from ..domain.ports import Stores
-from ..errors import Conflict, Unavailable
+from ..errors import Conflict, NotFound, Unavailable
 from ..settings import Settings
 
-ALG = "RS256"
+DEFAULT_ALG = "RS256"
 SNAPSHOT_SECONDS = 2.0
 
 
@@ -40,7 +44,7 @@ class Published:
 
 @dataclass(frozen=True, slots=True)
 class _Snapshot:
-    signer: jose.Signer
+    signers: Mapping[str, jose.Signer]
     verify_keys: Mapping[str, jose.VerifyKey]
     published: Published
     read_at: float
@@ -58,9 +62,20 @@ class Keys:
 
     # ── use ──────────────────────────────────────────────────────────────────────────────────────
 
-    def signer(self) -> jose.Signer:
-        """The active key. Raises Unavailable if there has never been an answer from storage."""
-        return self._current().signer
+    @property
+    def algs(self) -> tuple[str, ...]:
+        """What a client may choose for what we sign for it (JWA names, RFC 7518 and RFC 8037)."""
+        return self._settings.signing_algs
+
+    def signer(self, alg: str = DEFAULT_ALG) -> jose.Signer:
+        """The active key of an algorithm.
+
+        Raises Unavailable if there has never been an answer from storage, or no key of that kind yet.
+        """
+        signer = self._current().signers.get(alg)
+        if signer is None:
+            raise Unavailable(f"no active {alg} signing key")
+        return signer
 
     def find(self, kid: str | None, alg: str) -> jose.VerifyKey | None:
         """Our key of that name. An unknown name looks once more: it may have just been announced."""
@@ -83,34 +98,39 @@ class Keys:
 
     def ensure(self) -> None:
         """Make the first active and announced keys, once, however many workers start together."""
-        if {key.state for key in self.list()} >= {KeyState.ACTIVE, KeyState.ANNOUNCED}:
+        if not _missing(self.list(), self.algs):
             return
         with self._stores.work():
             self._stores.signing_keys.lock()
-            states = {key.state for key in self.list()}
-            for state in (KeyState.ACTIVE, KeyState.ANNOUNCED):
-                if state not in states:
-                    self._make(state)
+            self._complete()
 
-    def rotate(self, *, force: bool = False) -> SigningKey:
-        """Make the announced key active. Inside a transaction of the caller's.
+    def rotate(self, alg: str = DEFAULT_ALG, *, force: bool = False) -> SigningKey:
+        """Make the announced key of ``alg`` active. Inside a transaction of the caller's.
 
         Raises Conflict if it has been published for less than the JWKS may be cached, unless
-        ``force``: then tokens it signs are refused by caches until they look again.
+        ``force``: then tokens it signs are refused by caches until they look again. Raises NotFound
+        for an algorithm that has no keys.
         """
         self._stores.signing_keys.lock()
         now = self._stores.clock.now()
-        keys = {key.state: key for key in self.list()}
+        keys = {key.state: key for key in self.list() if key.alg == alg}
+        if not keys.keys() >= {KeyState.ANNOUNCED, KeyState.ACTIVE}:
+            raise NotFound(f"signing keys of {alg}")
         heir, old = keys[KeyState.ANNOUNCED], keys[KeyState.ACTIVE]
         ready_at = heir.created_at + timedelta(seconds=self._settings.jwks_max_age)
         if now < ready_at and not force:
             raise Conflict(f"the announced key may sign from {ready_at:%Y-%m-%d %H:%M:%S} UTC on; --force to do it now")
         self._stores.signing_keys.change(old.kid, KeyState.RETIRED, now, now + self._longest_life())
         self._stores.signing_keys.change(heir.kid, KeyState.ACTIVE, now, None)
-        self._make(KeyState.ANNOUNCED)
-        self._record("key.rotated", kid=heir.kid, retired=old.kid)
+        self._make(alg, KeyState.ANNOUNCED)
+        self._record("key.rotated", kid=heir.kid, alg=alg, retired=old.kid)
         self._snapshot = None
         return heir
+
+    def rotate_all(self, *, force: bool = False) -> Sequence[SigningKey]:
+        """``rotate`` for every algorithm that has keys: nothing signs afterwards that signed before."""
+        algs = dict.fromkeys(key.alg for key in self.list() if key.state is KeyState.ACTIVE)
+        return [self.rotate(alg, force=force) for alg in algs]
 
     def rotate_if_due(self) -> bool:
         """Rotate by age, and forget retired keys whose last token has expired."""
@@ -118,25 +138,31 @@ class Keys:
         with self._stores.work():
             self._stores.signing_keys.lock()
             self._stores.signing_keys.remove_due(now)
-            active = next((key for key in self.list() if key.state is KeyState.ACTIVE), None)
-            if active is None:
-                return False
-            born = active.activated_at or active.created_at
-            if now < born + timedelta(seconds=self._settings.key_rotation):
-                return False
-            self.rotate()
-        return True
+            self._complete()
+            due = [key.alg for key in self.list() if key.state is KeyState.ACTIVE and self._old(key, now)]
+            for alg in due:
+                self.rotate(alg)
+        return bool(due)
 
     # ── inside ───────────────────────────────────────────────────────────────────────────────────
 
-    def _make(self, state: KeyState) -> None:
+    def _complete(self) -> None:
+        """Under the lock."""
+        for alg, state in _missing(self.list(), self.algs):
+            self._make(alg, state)
+
+    def _old(self, key: SigningKey, now: datetime) -> bool:
+        born = key.activated_at or key.created_at
+        return now >= born + timedelta(seconds=self._settings.key_rotation)
+
+    def _make(self, alg: str, state: KeyState) -> None:
         now = self._stores.clock.now()
-        private = jose.generate(ALG)
-        jwk = jose.public_jwk(private, ALG)
+        private = jose.generate(alg)
+        jwk = jose.public_jwk(private, alg)
         sealed = self._stores.vault.seal(jose.private_bytes(private), f"signing key {jwk['kid']}")
         self._stores.signing_keys.add(
             SigningKey(
-                kid=str(jwk["kid"]), alg=ALG, state=state, public_jwk=jwk, private_sealed=sealed, created_at=now,
+                kid=str(jwk["kid"]), alg=alg, state=state, public_jwk=jwk, private_sealed=sealed, created_at=now,
                 activated_at=now if state is KeyState.ACTIVE else None,
             )
         )  # fmt: skip
@@ -170,20 +196,28 @@ class Keys:
         except Unavailable:
             if previous is None:
                 raise
-            return _Snapshot(previous.signer, previous.verify_keys, previous.published, read_at)
-        active = next((key for key in keys if key.state is KeyState.ACTIVE), None)
-        if active is None:
+            return _Snapshot(previous.signers, previous.verify_keys, previous.published, read_at)
+        active = [key for key in keys if key.state is KeyState.ACTIVE]
+        if not active:
             raise Unavailable("no active signing key")
         found = {key.kid: jose.verify_key(key.public_jwk, key.alg) for key in keys}
         verify_keys = {kid: key for kid, key in found.items() if key is not None}
-        return _Snapshot(self._signer(active), verify_keys, _publish(keys), read_at)
+        return _Snapshot(self._signers(active), verify_keys, _publish(keys), read_at)
 
-    def _signer(self, key: SigningKey) -> jose.Signer:
-        private = self._parsed.get(key.kid)
-        if private is None:
-            private = jose.load_private(self._stores.vault.open(key.private_sealed, f"signing key {key.kid}"))
-            self._parsed = {key.kid: private}
-        return jose.Signer(key.kid, key.alg, private)
+    def _signers(self, active: Sequence[SigningKey]) -> Mapping[str, jose.Signer]:
+        """Each parsed once; those that no longer sign are forgotten."""
+        self._parsed = {key.kid: self._parsed.get(key.kid) or self._open(key) for key in active}
+        return {key.alg: jose.Signer(key.kid, key.alg, self._parsed[key.kid]) for key in active}
+
+    def _open(self, key: SigningKey) -> jose.PrivateKey:
+        return jose.load_private(self._stores.vault.open(key.private_sealed, f"signing key {key.kid}"))
+
+
+def _missing(keys: Sequence[SigningKey], algs: Sequence[str]) -> list[tuple[str, KeyState]]:
+    """What there must be and is not: of each algorithm one that signs and one that will."""
+    there = {(key.alg, key.state) for key in keys}
+    wanted = [(alg, state) for alg in algs for state in (KeyState.ACTIVE, KeyState.ANNOUNCED)]
+    return [item for item in wanted if item not in there]
 
 
 def _publish(keys: Sequence[SigningKey]) -> Published:

@@ -150,12 +150,14 @@ def states(idp: Idp) -> list[str]:
 
 
 def test_a_key_must_have_been_published_before_it_signs(idp: Idp) -> None:
-    assert states(idp) == ["active", "announced"]
+    assert states(idp) == ["active"] * 3 + ["announced"] * 3, "of each algorithm"
     early = idp("key", "rotate")
     assert (early.code, early.out) == (1, "")
     assert "--force" in early.err
     assert idp("key", "rotate", "--force").code == 0
-    assert states(idp) == ["active", "announced", "retired"]
+    assert states(idp) == ["active"] * 3 + ["announced"] * 3 + ["retired"] * 3
+    one = idp("key", "rotate", "--alg", "ES256", "--force", "--json").json()
+    assert [row["alg"] for row in one] == ["ES256"]
     assert "private" not in idp("key", "list", "--json").out
 
 

@@ -123,7 +123,7 @@ def test_no_verification_fails_while_keys_turn(play: Play) -> None:
     for token, _active in checked[:: max(1, len(checked) // 20)]:  # the early ones by keys retired since
         verifier.verify(token)
         assert play.introspect(app, token)
-    states = [key.state for key in play.operator.services.keys.list()]
+    states = [key.state for key in play.operator.services.keys.list() if key.alg == "RS256"]
     assert (states.count(KeyState.ACTIVE), states.count(KeyState.ANNOUNCED)) == (1, 1)
     assert len({jwt.get_unverified_header(token)["kid"] for token, _ in checked}) >= 3
 

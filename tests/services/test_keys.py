@@ -7,24 +7,25 @@ from dataclasses import replace
 
 import pytest
 
-from idp.errors import ConfigurationError, Conflict, Unavailable
+from idp import jose
+from idp.errors import ConfigurationError, Conflict, NotFound, Unavailable
 
 from ..provider import Provider, header_of, running
 
 DAY = 86400
 
 
-def states(provider: Provider) -> dict[str, str]:
-    return {key.kid: str(key.state) for key in provider.services.keys.list()}
+def states(provider: Provider, alg: str = "RS256") -> dict[str, str]:
+    return {key.kid: str(key.state) for key in provider.services.keys.list() if key.alg == alg}
 
 
-def published(provider: Provider) -> set[str]:
-    return {key["kid"] for key in json.loads(provider.services.keys.jwks().body)["keys"]}
+def published(provider: Provider, alg: str = "RS256") -> set[str]:
+    return {key["kid"] for key in json.loads(provider.services.keys.jwks().body)["keys"] if key["alg"] == alg}
 
 
-def rotate(provider: Provider, force: bool = False) -> str:
+def rotate(provider: Provider, alg: str = "RS256", force: bool = False) -> str:
     with provider.stores.work():
-        return provider.services.keys.rotate(force=force).kid
+        return provider.services.keys.rotate(alg, force=force).kid
 
 
 def test_the_first_start_makes_one_active_and_one_announced_key_once(alone: Provider) -> None:
@@ -111,7 +112,57 @@ def test_the_key_set_outlives_a_database_that_is_away(alone: Provider, monkeypat
 @pytest.mark.promise("P7")
 def test_a_private_key_is_sealed_to_its_own_name(alone: Provider) -> None:
     """So that rows cannot be exchanged by whoever can write to the database."""
-    one, two = alone.services.keys.list()
+    one, two, *_others = alone.services.keys.list()
     assert alone.stores.vault.open(one.private_sealed, f"signing key {one.kid}")
     with pytest.raises(ConfigurationError):
         alone.stores.vault.open(one.private_sealed, f"signing key {two.kid}")
+
+
+# ── several algorithms ────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.spec("RFC 7518", "3.1")
+@pytest.mark.parametrize("alg", ["RS256", "ES256", "EdDSA"])
+def test_each_algorithm_signs_with_a_published_key_of_its_own(alone: Provider, alg: str) -> None:
+    keys = alone.services.keys
+    token = jose.sign({"iss": "x", "exp": 2**33}, keys.signer(alg), typ="JWT")
+    assert header_of(token)["alg"] == alg
+    assert header_of(token)["kid"] in published(alone, alg)
+    assert jose.verify(token, keys.find, typ=("JWT",), issuer="x", audience=None, require=("iss",))
+    assert sorted(states(alone, alg).values()) == ["active", "announced"]
+
+
+def test_a_key_is_never_found_for_another_algorithm(alone: Provider) -> None:
+    """RFC 8725 section 3.1: the key says the algorithm, the token does not."""
+    keys = alone.services.keys
+    assert keys.find(keys.signer("ES256").kid, "EdDSA") is None
+    assert keys.find(keys.signer("RS256").kid, "PS256") is None
+
+
+def test_each_algorithm_rotates_by_itself_or_all_together(alone: Provider) -> None:
+    before = {alg: alone.services.keys.signer(alg).kid for alg in alone.services.keys.algs}
+    rotate(alone, "ES256", force=True)
+    assert alone.services.keys.signer("RS256").kid == before["RS256"]
+    assert alone.services.keys.signer("ES256").kid != before["ES256"]
+    with alone.stores.work():
+        rotated = alone.services.keys.rotate_all(force=True)
+    assert {key.alg for key in rotated} == {"RS256", "ES256", "EdDSA"}
+    assert alone.services.keys.signer("EdDSA").kid != before["EdDSA"]
+
+
+def test_an_algorithm_joins_with_the_setting_and_keeps_signing_without_it(database: str) -> None:
+    with running(database, signing_algs="ps256".upper()) as more:
+        assert more.settings.signing_algs == ("RS256", "PS256")
+        made = more.services.keys.signer("PS256").kid
+        with more.clock.later(90 * DAY + 1):
+            assert more.services.keys.rotate_if_due()
+    with running(database, signing_algs="RS256") as fewer:
+        assert fewer.services.keys.algs == ("RS256",)
+        assert fewer.services.keys.signer("PS256").kid != made, "rotated, and still there for clients that chose it"
+        with pytest.raises(NotFound):
+            rotate(fewer, "HS256", force=True)
+
+
+def test_an_algorithm_without_a_key_is_unavailable(alone: Provider) -> None:
+    with pytest.raises(Unavailable):
+        alone.services.keys.signer("PS256")
