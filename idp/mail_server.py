@@ -24,7 +24,7 @@ from email.utils import parseaddr
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from .domain.client_metadata import is_loopback
+from .domain.redirect_uris import is_loopback
 
 TIMEOUT_SECONDS = 10.0
 _STARTTLS = ("auto", "required", "never")

@@ -15,8 +15,9 @@ from urllib.parse import urlsplit
 
 from .. import jose
 from ..domain.client import AuthMethod, Client, ClientOrigin
-from ..domain.client_metadata import ClientMetadata, MetadataProblem, check
+from ..domain.client_metadata import ClientMetadata, check
 from ..domain.event import SecurityEvent
+from ..domain.metadata_members import MetadataProblem
 from ..domain.ports import Stores
 from ..domain.revocation import RETENTION, Revocation, RevocationKind
 from ..domain.scope import REVOCATIONS, STANDARD_SCOPES, Resource, Scope, parse_scope

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from idp.domain.client import AuthMethod, GrantType
-from idp.domain.client_metadata import ClientMetadata, MetadataProblem, check
+from idp.domain.client_metadata import ClientMetadata, check
+from idp.domain.metadata_members import MetadataProblem
 
 WEB = {"redirect_uris": ["https://photos.example/callback"]}
 NATIVE = {"application_type": "native", "token_endpoint_auth_method": "none"}
