@@ -49,6 +49,7 @@ from .oidc.core_id_token import IdTokens
 from .oidc.core_request import AuthenticationRequests
 from .oidc.core_userinfo import UserinfoEndpoint
 from .oidc.discovery import DiscoveryEndpoint
+from .oidc.frontchannel_logout import FrontchannelLogout
 from .oidc.rp_initiated_logout import LogoutEndpoint
 from .outgoing import Outgoing
 from .paths import MIGRATIONS, TEMPLATES
@@ -227,7 +228,9 @@ def _mount_protocol(
     requests = AuthenticationRequests(id_tokens)
     reading = AuthorizationRequests(settings, services.tokens, (), (requests.read,))
     AuthorizationEndpoint(settings, services, browser, reading, ResponseModes(settings.issuer)).mount(front_channel)
-    LogoutEndpoint(settings, services, browser, id_tokens).mount(front_channel)
+    telling = FrontchannelLogout(settings, services.frontchannel, browser)
+    for page in (telling, LogoutEndpoint(settings, services, browser, id_tokens, telling)):
+        page.mount(front_channel)
     front_channel.before_request(_no_head)
     _mount_health(programs, stores)
     install_cors(programs)

@@ -34,5 +34,12 @@ addEventListener("pageshow", (event) => {
   if (event.persisted && "private" in body.dataset) location.reload();
 });
 
+// Every app that must hear of a sign-out has been asked: no need to wait for the clock of the page.
+const onward = document.querySelector("[data-after-frames]");
+if (onward) {
+  const heard = [...document.querySelectorAll("iframe")].map((frame) => new Promise((done) => frame.addEventListener("load", done)));
+  Promise.all(heard).then(() => location.replace(onward.href));
+}
+
 // The one form that leaves for an app (form_post) needs no press while scripts run.
 document.querySelector("form[data-press]")?.requestSubmit();

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from .client import AuthMethod, GrantType
-from .logout_metadata import backchannel_logout
+from .logout_metadata import backchannel_logout, frontchannel_logout
 from .metadata_members import MetadataProblem, Sent, bad, choice, language_of, link, name, strings
 from .openid_metadata import openid
 from .redirect_uris import MAX_URI, redirect_uri_problem
@@ -23,7 +23,7 @@ _JWK_MEMBERS = ("kty", "kid", "use", "key_ops", "alg", "n", "e", "crv", "x", "y"
 _LINKS = ("client_uri", "logo_uri", "policy_uri", "tos_uri")
 _TEXTS = ("software_id", "software_version")
 
-_SPECIFICATIONS: Sequence[Callable[[Sent], Mapping[str, object]]] = (openid, backchannel_logout)
+_SPECIFICATIONS: Sequence[Callable[[Sent], Mapping[str, object]]] = (openid, backchannel_logout, frontchannel_logout)
 """Each reads the members of one specification beyond RFC 7591 and says what of them is kept."""
 
 

@@ -90,6 +90,8 @@ def openid_metadata(settings: Settings, own_scopes: list[str]) -> dict[str, obje
         "end_session_endpoint": settings.url("/logout"),
         "backchannel_logout_supported": True,
         "backchannel_logout_session_supported": True,
+        "frontchannel_logout_supported": True,
+        "frontchannel_logout_session_supported": True,
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": ["RS256"],
         "claim_types_supported": ["normal"],

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
@@ -29,6 +30,7 @@ from ..services.sessions import Current
 from ..settings import Settings
 from ..signing_out import once_settled
 from .core_id_token import IdTokens
+from .frontchannel_logout import FrontchannelLogout, allow_frames
 
 _KEPT = ("id_token_hint", "client_id", "post_logout_redirect_uri", "state", "ui_locales")
 _SECTION = "OpenID Connect RP-Initiated Logout 1.0 section 2"
@@ -48,11 +50,15 @@ class LogoutRequest:
 class LogoutEndpoint:
     """GET and POST /logout; POST /logout/confirm."""
 
-    def __init__(self, settings: Settings, services: Services, browser: Browser, id_tokens: IdTokens) -> None:
+    def __init__(
+        self, settings: Settings, services: Services, browser: Browser, id_tokens: IdTokens,
+        telling: FrontchannelLogout,
+    ) -> None:  # fmt: skip
         self._settings = settings
         self._services = services
         self._browser = browser
         self._id_tokens = id_tokens
+        self._telling = telling
 
     def mount(self, blueprint: Blueprint) -> None:
         """Where it stands."""
@@ -173,15 +179,15 @@ class LogoutEndpoint:
         """Leave for the app only if a hint of ours or the person's own answer vouches for that.
 
         ``client_id`` alone is public, and where anybody may register it makes no redirect trustworthy
-        (section 3, RFC 9700 section 4.11.2): then the way on is a link on our page.
+        (section 3, RFC 9700 section 4.11.2): then the way on is a link on our page. Section 2: the other
+        apps are told before the browser leaves.
         """
-        name = asked.client.client_name if asked.client else ""
-        if asked.target is None or not (asked.hinted or after_form):
-            response = self._page(asked.target, name)
-        elif after_form:
-            response = hand_off(asked.target, name)
+        target, name = asked.target, asked.client.client_name if asked.client else ""
+        if target is None or not (asked.hinted or after_form):
+            response = self._page(target, name)
         else:
-            response = redirect_to_client(asked.target)
+            leave = partial(hand_off, target, name) if after_form else partial(redirect_to_client, target)
+            response = self._telling.first(target, name, leave)
         self._browser.forget(response)
         response.headers.update(NO_STORE)
         if ended:
@@ -191,7 +197,11 @@ class LogoutEndpoint:
     def _page(self, target: str | None, name: str) -> Response:
         continue_to = {"url": target, "name": name} if target is not None else None
         minutes = -(-self._settings.access_token_life // 60)
-        return make_response(render_template("signed_out.html", minutes=minutes, continue_to=continue_to))
+        frames = self._telling.frames()
+        page = render_template("signed_out.html", minutes=minutes, continue_to=continue_to, frames=frames)
+        response = make_response(page)
+        allow_frames(response, frames)
+        return response
 
 
 def _kept(parameters: Mapping[str, str]) -> dict[str, str]:

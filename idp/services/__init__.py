@@ -16,6 +16,7 @@ from .clients import Clients, Resources
 from .codes import Codes
 from .consents import Consents
 from .deliveries import Outbox
+from .frontchannel import Frontchannel
 from .housekeeping import Housekeeping
 from .interactions import InteractionFlow
 from .keys import Keys
@@ -44,6 +45,7 @@ class Services:
     keys: Keys
     clients: Clients
     resources: Resources
+    frontchannel: Frontchannel
     housekeeping: Housekeeping
     notices: Notices
     restoring: Restoring
@@ -69,6 +71,7 @@ def build(stores: Stores, settings: Settings, master_keys: MasterKeys) -> Servic
         keys=keys,
         clients=Clients(stores, sessions),
         resources=Resources(stores),
+        frontchannel=Frontchannel(stores),
         housekeeping=Housekeeping(stores, sessions, keys),
         notices=Notices(stores),
         restoring=Restoring(stores, sessions),

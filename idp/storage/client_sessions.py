@@ -67,6 +67,11 @@ _OFFLINE_OF = (
     .where(_C.session_id == bindparam("of_session"), _C.offline, _C.ended_at.is_(None))
     .order_by(_C.id)
 )
+_ENDED_OF = (
+    select(*CLIENT_SESSION.columns)
+    .where(_C.session_id == bindparam("of_session"), _C.ended_at >= bindparam("since"))
+    .order_by(_C.id)
+)
 _TOUCH = (
     update(client_sessions)
     .where(_KEY, _C.ended_at.is_(None), _C.last_used_at < bindparam("stale"))
@@ -128,6 +133,10 @@ class SqlClientSessions:
     def offline_of(self, session_id: UUID) -> Sequence[ClientSession]:
         """Open ones, by id."""
         return CLIENT_SESSION.read_all(self._db.rows(_OFFLINE_OF, {"of_session": session_id}))
+
+    def ended_of(self, session_id: UUID, since: datetime) -> Sequence[ClientSession]:
+        """Ended at or after ``since``, by id."""
+        return CLIENT_SESSION.read_all(self._db.rows(_ENDED_OF, {"of_session": session_id, "since": since}))
 
     def touch(self, sid: UUID, now: datetime) -> None:
         """Note activity of it and, if it is online, of its Session, at most once a minute.

@@ -75,6 +75,10 @@ class HotClientSessions:
         """The record's."""
         return self._record.offline_of(session_id)
 
+    def ended_of(self, session_id: UUID, since: datetime) -> Sequence[ClientSession]:
+        """The record's."""
+        return self._record.ended_of(session_id, since)
+
     def touch(self, sid: UUID, now: datetime) -> None:
         """The record's."""
         self._record.touch(sid, now)

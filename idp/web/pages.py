@@ -17,7 +17,7 @@ from flask import Response, abort, g, make_response, redirect, render_template, 
 from ..settings import Settings
 from .forms import Guarded
 from .languages import prefer
-from .places import LOGIN, Destination, local
+from .places import LOGIN, SIGNED_OUT, TELL_APPS, Destination, local
 
 if TYPE_CHECKING:
     from ..browser import Browser
@@ -96,4 +96,17 @@ def forget_page(response: Response) -> Response:
     """
     response.headers["Clear-Site-Data"] = '"cache", "storage"'
     g.pop("preferred_languages", None)
+    return response
+
+
+def leave(pages: Pages, *, everywhere: bool = False) -> Response:
+    """To the page that says "signed out": by way of the apps, if some want to hear it from this browser.
+
+    Then the cookie stays until that page, for it tells whose apps they are; it opens nothing any more.
+    """
+    tell = bool(pages.services.frontchannel.apps_of(pages.browser.read().session_secret))
+    way = TELL_APPS if tell else SIGNED_OUT
+    response = forget_page(pages.go(way, {"where": "everywhere"} if everywhere else None))
+    if not tell:
+        pages.browser.forget(response)
     return response

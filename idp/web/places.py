@@ -14,6 +14,7 @@ from uuid import UUID
 
 ACCOUNT, SESSIONS, APPS = "/account", "/account/sessions", "/account/apps"
 LOGIN, NEW_ACCOUNT, CONSENT, RESUME = "/login", "/login/new", "/consent", "/authorize/resume"
+SIGN_OUT, SIGNED_OUT, TELL_APPS = "/account/sign-out", "/signed-out", "/logout/apps"
 
 _PAGES = {"account": ACCOUNT, "sessions": SESSIONS, "apps": APPS}
 _ACTIONS = {

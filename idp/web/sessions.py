@@ -21,7 +21,7 @@ from ..services.settling import LATELY
 from ..signing_out import once_settled
 from .device_cards import device_card, device_title, ended_card
 from .languages import gettext
-from .pages import Pages, forget_page, single
+from .pages import Pages, leave, single
 from .places import SESSIONS, Destination, read_uuid
 
 
@@ -98,12 +98,9 @@ class SessionPages:
             return proof
         if request.method == "GET":
             return self._confirm(destination, self._overview(current).devices, current)
-        return once_settled(lambda: self._end(WholeUser(current.user.id), current), self._signed_out_everywhere)
-
-    def _signed_out_everywhere(self) -> Response:
-        response = forget_page(self.pages.go("/signed-out", {"where": "everywhere"}))
-        self.pages.browser.forget(response)
-        return response
+        return once_settled(
+            lambda: self._end(WholeUser(current.user.id), current), lambda: leave(self.pages, everywhere=True)
+        )
 
     # ── inside ───────────────────────────────────────────────────────────────────────────────────
 

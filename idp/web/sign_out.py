@@ -11,10 +11,8 @@ from flask import Blueprint, Response, request
 
 from ..domain.session import EndReason, ThisSession
 from ..signing_out import once_settled
-from .pages import Pages, forget_page
-from .places import LOGIN, SESSIONS
-
-SIGN_OUT, SIGNED_OUT = "/account/sign-out", "/signed-out"
+from .pages import Pages, forget_page, leave
+from .places import LOGIN, SESSIONS, SIGN_OUT, SIGNED_OUT
 
 
 @dataclass(frozen=True)
@@ -39,7 +37,7 @@ class SignOutPages:
         """End this session; its offline apps stay, as the page after says (design.md section 5)."""
         if request.form.get("decision") == "stay":
             return self.pages.go(SESSIONS)
-        return once_settled(self._end, self._signed_out)
+        return once_settled(self._end, lambda: leave(self.pages))
 
     def _end(self) -> None:
         current = self.pages.browser.current()
@@ -51,11 +49,6 @@ class SignOutPages:
                 ThisSession(current.session.id), EndReason.SIGNED_OUT,
                 by=f"user:{current.user.id}", origin=self.pages.browser.origin(),
             )  # fmt: skip
-
-    def _signed_out(self) -> Response:
-        response = forget_page(self.pages.go(SIGNED_OUT))
-        self.pages.browser.forget(response)
-        return response
 
     def show(self) -> Response:
         """What ended and what did not. Whoever is signed in all the same is not told otherwise."""

@@ -181,6 +181,7 @@ class Scene:
                 settle=lambda target: self.done.append(("settle", target)),
                 end_session=lambda target, reason, **more: self.done.append(("end", target, reason)),
             ),
+            frontchannel=SimpleNamespace(apps_of=lambda secret: ()),
             notices=SimpleNamespace(told=lambda user_id: self.told),
             consents=SimpleNamespace(
                 describe=lambda scopes, user: sentences(scopes),

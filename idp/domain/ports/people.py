@@ -173,6 +173,10 @@ class ClientSessions(Protocol):
         """The open offline ones that were born of a Session."""
         ...
 
+    def ended_of(self, session_id: UUID, since: datetime) -> Sequence[ClientSession]:
+        """Those that were born of a Session and ended at or after ``since``."""
+        ...
+
     def touch(self, sid: UUID, now: datetime) -> None:
         """Move ``last_used_at`` of it, at most once a minute, and ``last_seen_at`` of its Session.
 
