@@ -182,8 +182,8 @@ class LogReader:
 
     def _prove_by_tick(self, received: float, tick: float, lateness: Lateness) -> None:
         """A tick of zero is no time: the server has not read its log to the end."""
-        if tick and not lateness.late(received, tick):
-            self._prove(received)
+        if tick and (moment := lateness.read_at(received, tick)) is not None:
+            self._prove(moment)
             self._say("events")
 
     def _take(self, page: Page) -> None:

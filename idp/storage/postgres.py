@@ -3,9 +3,13 @@
 The server ends what takes too long by itself (``statement_timeout``, ``lock_timeout``). It cannot when it is
 stopped, when the network swallows packets, or when a proxy keeps a connection whose other end is gone: so
 the client counts, too (``STATEMENT_SECONDS``: the server's own limit, and the time for its answer to come).
-What is not answered by then is thrown away with its connection; whether a write, or a COMMIT, was done is
-*unknown*. It is answered 503, and the caller's retry is safe, for every step is a claim: it finds what the
-first attempt has done, or does it.
+What is not answered by then is cancelled and thrown away with its connection; whether a write, or a COMMIT,
+was done is *unknown*. It is answered 503, and the caller's retry is safe, for every step is a claim: it finds
+what the first attempt has done, or does it.
+
+Why cancelled, too: a COMMIT that waits for a synchronous standby has no limit at the server (``statement_timeout``
+is over by then), so with the standby away it would keep its row locks, in which every retry gets stuck, and
+its place among ``max_connections``. Closing the connection does not end that wait; a cancel does.
 
 Why one overdue statement condemns all connections older than it (``Connector.check_out``): they lead to
 the same server, and each of them would cost its user the whole wait again.
@@ -28,12 +32,14 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import suppress
 from threading import Lock, Thread
 from time import monotonic
 from typing import Any, TypeVar
 
 import psycopg
 from psycopg.abc import PQGen
+from psycopg.waiting import wait_conn
 from sqlalchemy import make_url
 from sqlalchemy.exc import DisconnectionError
 
@@ -41,6 +47,7 @@ T = TypeVar("T")
 
 STATEMENT_SECONDS = 2.5
 CONNECT_SECONDS = 1.0
+CANCEL_SECONDS = 1.0
 PAUSE_SECONDS = 0.5
 _LATE_SECONDS = 5.0  # a connection that came late and that nobody has asked for since is of no use
 _TICK = 0.1  # psycopg looks for signals so often
@@ -66,6 +73,7 @@ class TimedConnection(psycopg.Connection[tuple[Any, ...]]):
         try:
             answer = super().wait(gen, interval, self.patience)
         except psycopg.errors._WaitTimeout:
+            _cancel(self.pgconn)
             self.close()
             self.overdue()
             raise psycopg.OperationalError("no answer in time; whether it was done is unknown") from None
@@ -82,6 +90,21 @@ class TimedConnection(psycopg.Connection[tuple[Any, ...]]):
         """Every warning without a code of its own, for its words are of the server's language."""
         if notice.severity_nonlocalized == "WARNING" and notice.sqlstate in _UNCONFIRMED:
             self.unconfirmed = True
+
+
+def _cancel(pgconn: psycopg.pq.abc.PGconn) -> None:
+    """Ask the server to end what runs there, on another thread: it may be the server that does not answer.
+
+    Never by libpq's older ``PQcancel``: it keeps all threads of this process waiting for a stopped server.
+    """
+    with suppress(psycopg.Error):
+        Thread(target=_send, args=(pgconn.cancel_conn(),), name="idp-cancel", daemon=True).start()
+
+
+def _send(request: psycopg.pq.abc.PGcancelConn) -> None:
+    with suppress(psycopg.Error, psycopg.errors._WaitTimeout):
+        request.start()
+        wait_conn(psycopg.generators.cancel(request), _TICK, CANCEL_SECONDS)
 
 
 class _Attempt:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from idp.resource_server.freshness import Lateness
 
 BOUND = 0.25
@@ -11,7 +13,7 @@ SERVER = 9000.0  # the server's clock has nothing to do with ours
 def late(*signs: tuple[float, float]) -> list[bool]:
     """Each sign is when it was sent and how long it took, in seconds after we asked at 100."""
     lateness = Lateness(BOUND, asked=100.0)
-    return [lateness.late(100.0 + sent + delay, SERVER + sent) for sent, delay in signs]
+    return [lateness.read_at(100.0 + sent + delay, SERVER + sent) is None for sent, delay in signs]
 
 
 def test_ordinary_delay_is_no_lateness() -> None:
@@ -34,6 +36,12 @@ def test_without_an_early_first_sign_nothing_is_known() -> None:
 
 def test_clocks_that_drift_apart_become_late_and_not_wrong() -> None:
     lateness = Lateness(BOUND, asked=0.0)
-    assert not lateness.late(0.1, SERVER)
-    assert not lateness.late(1000.1, SERVER + 999.9)
-    assert lateness.late(2000.1, SERVER + 1999.7)
+    assert lateness.read_at(0.1, SERVER) is not None
+    assert lateness.read_at(1000.1, SERVER + 999.9) is not None
+    assert lateness.read_at(2000.1, SERVER + 1999.7) is None
+
+
+def test_a_sign_is_believed_from_the_reading_and_not_from_its_receipt() -> None:
+    lateness = Lateness(BOUND, asked=100.0)
+    assert lateness.read_at(100.01, SERVER) == pytest.approx(100.01)
+    assert lateness.read_at(101.21, SERVER + 1.0) == pytest.approx(101.01)  # 200 ms in a buffer: 50 ms are left

@@ -15,7 +15,7 @@ from typing import Self
 
 import psycopg
 import pytest
-from sqlalchemy import Engine, create_engine, text
+from sqlalchemy import Engine, create_engine, make_url, text
 
 from idp.errors import Unavailable
 from idp.paths import MIGRATIONS
@@ -258,6 +258,26 @@ def test_a_statement_that_takes_long_is_ended_by_the_server(database: Database) 
     with pytest.raises(Unavailable, match="statement timeout"):
         database.rows(text("SELECT pg_sleep(10)"))
     assert database.rows(text("SELECT pg_backend_pid()")) == backend
+
+
+def test_what_nobody_waits_for_any_more_is_cancelled_at_the_server(server: PostgresServer) -> None:
+    """As a COMMIT that waits for a lost standby, a statement without a limit would hold its locks for ever."""
+    url = make_url(server.new_database())
+    where = {"host": "127.0.0.1", "port": server.port, "user": "idp"}
+    with (
+        TimedConnection.connect(**where, dbname=url.database) as waiting,
+        psycopg.connect(**where, dbname="postgres", autocommit=True) as looking,
+    ):
+        waiting.execute("SET statement_timeout = 0")
+        waiting.patience = 0.5
+        pid = waiting.info.backend_pid
+        with pytest.raises(psycopg.OperationalError):
+            waiting.execute("SELECT pg_sleep(60)")
+        gone = "SELECT NOT EXISTS (SELECT FROM pg_stat_activity WHERE pid = %s)"
+        deadline = time.monotonic() + 10
+        while not (row := looking.execute(gone, (pid,)).fetchone()) or not row[0]:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
 
 
 def test_a_statement_within_the_limit_passes(database: Database) -> None:
