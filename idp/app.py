@@ -43,6 +43,7 @@ from .oauth.rfc7591_registration import RegistrationEndpoint
 from .oauth.rfc7592_configuration import ConfigurationEndpoint
 from .oauth.rfc7662_introspection import Introspection, IntrospectionEndpoint
 from .oauth.rfc9068_access_token import AccessTokens
+from .oauth.rfc9126_par import PushedReferences, PushedRequestEndpoint
 from .oauth.server import IdpServer
 from .oidc.backchannel_logout import BackchannelLogout
 from .oidc.core_id_token import IdTokens
@@ -65,7 +66,7 @@ log = structlog.get_logger(__name__)
 
 MAX_BODY = 128 * 1024
 _PROTOCOL_PATHS = (
-    "/token", "/introspect", "/revoke", "/revocations", "/userinfo", "/register", "/.well-known/",
+    "/token", "/par", "/introspect", "/revoke", "/revocations", "/userinfo", "/register", "/.well-known/",
     "/healthz", "/readyz",
 )  # fmt: skip
 _ALWAYS_ANSWERED = ("/healthz", "/readyz")
@@ -222,11 +223,13 @@ def _mount_protocol(
     front_channel = Blueprint("front_channel", __name__, url_prefix=prefix)
     id_tokens = IdTokens(settings.issuer, settings.id_token_life, services.keys, stores.users, stores.clock)
     discovery = DiscoveryEndpoint(settings, services.resources)
-    endpoints = (*_token_endpoints(settings, stores, services, id_tokens), discovery)
+    reading = AuthorizationRequests(
+        settings, services.tokens, PushedReferences(settings, services.pushed_requests).resolve,
+        (AuthenticationRequests(id_tokens).read,),
+    )  # fmt: skip
+    endpoints = (*_token_endpoints(settings, stores, services, id_tokens, reading), discovery)
     for endpoint in endpoints:
         endpoint.mount(programs)
-    requests = AuthenticationRequests(id_tokens)
-    reading = AuthorizationRequests(settings, services.tokens, (), (requests.read,))
     AuthorizationEndpoint(settings, services, browser, reading, ResponseModes(settings.issuer)).mount(front_channel)
     telling = FrontchannelLogout(settings, services.frontchannel, browser)
     for page in (telling, LogoutEndpoint(settings, services, browser, id_tokens, telling)):
@@ -234,7 +237,7 @@ def _mount_protocol(
     front_channel.before_request(_no_head)
     _mount_health(programs, stores)
     install_cors(programs)
-    mount_preflights(programs, ("/token", "/userinfo", "/revoke", JWKS_PATH, *discovery.paths))
+    mount_preflights(programs, ("/token", "/userinfo", "/revoke", "/par", JWKS_PATH, *discovery.paths))
     programs.register_error_handler(IdpError, error_for_programs)
     app.register_blueprint(programs)
     app.register_blueprint(front_channel)
@@ -243,7 +246,7 @@ def _mount_protocol(
 
 
 def _token_endpoints(
-    settings: Settings, stores: Stores, services: Services, id_tokens: IdTokens
+    settings: Settings, stores: Stores, services: Services, id_tokens: IdTokens, reading: AuthorizationRequests
 ) -> tuple[oauth.Endpoint, ...]:
     address = _address_of_request(settings)
     access_tokens = AccessTokens(
@@ -258,6 +261,9 @@ def _token_endpoints(
     introspection = Introspection(settings.issuer, access_tokens, services.refresh, services.tokens)
     return (
         TokenEndpoint(server, settings.url("/token"), address),
+        PushedRequestEndpoint(
+            authentication, reading, services.pushed_requests, stores.throttles, stores.clock, address
+        ),
         IntrospectionEndpoint(authentication, introspection, address),
         RevocationEndpoint(authentication, access_tokens, services.refresh, services.tokens, stores.work, address),
         JwksEndpoint(services.keys, settings.jwks_max_age),

@@ -68,6 +68,7 @@ class Settings(BaseSettings):
     smtp_url: SecretStr | None = Field(None, description="Mail server: smtp://user:password@host:port, or smtps://")
     mail_from: str = Field("", description="Sender of mails, if there is a mail server")
     pkce_required: Literal["all", "public"] = Field("all", description="Who must send a code_challenge")
+    require_pushed_requests: bool = Field(False, description="Must every client push its requests (RFC 9126)?")
     client_registration: Literal["open", "token", "closed"] = Field("closed", description="Who may register clients")
     client_registration_token: SecretStr | None = Field(None, description="The initial access token, if 'token'")
     user_registration: bool = Field(True, description="May people create accounts on the sign-in page?")
@@ -77,6 +78,7 @@ class Settings(BaseSettings):
     access_token_life: int = Field(15 * MINUTE, ge=30, le=_LONGEST_LIFE, description="Life of access tokens")
     id_token_life: int = Field(15 * MINUTE, ge=30, le=DAY, description="Life of ID tokens")
     code_life: int = Field(60, ge=5, le=60, description="Life of authorization codes (ASVS 10.4.3)")
+    pushed_request_life: int = Field(60, ge=5, le=600, description="Life of a pushed request_uri (RFC 9126)")
     refresh_idle_life: int = Field(30 * DAY, ge=60, description="A refresh token unused for so long is dead")
     refresh_absolute_life: int = Field(365 * DAY, ge=60, description="No refresh family lives longer")
     refresh_grace: int = Field(

@@ -19,7 +19,8 @@ class AuthorizationRequest:
     """RFC 6749 section 4.1.1 with RFC 7636, RFC 8707 and OpenID Connect Core 1.0 section 3.1.2.1.
 
     ``max_age`` is in seconds. ``hinted_sub`` is the subject of a verified ``id_token_hint``.
-    ``redirect_uri`` has been matched against the client's registration.
+    ``redirect_uri`` has been matched against the client's registration. ``pushed_as`` is the hash, in
+    hexadecimal, of the RFC 9126 reference under which it was pushed.
     """
 
     client_id: str
@@ -38,6 +39,7 @@ class AuthorizationRequest:
     acr_essential: bool = False
     ui_locales: tuple[str, ...] = ()
     claims: Mapping[str, object] = field(default_factory=dict)
+    pushed_as: str | None = None
 
     @property
     def to_consent(self) -> tuple[str, ...]:

@@ -68,6 +68,11 @@ def client_registration_brakes(address: str) -> tuple[Brake, ...]:
     return (Brake(_key("client registration", network_of(address)), 200, 3600),)
 
 
+def pushed_request_brakes(client_id: str, address: str) -> tuple[Brake, ...]:
+    """Requests pushed in the name of a client without a secret: anybody can, and each is kept for a while."""
+    return (Brake(_key("pushed request", client_id, network_of(address)), 300, 300),)
+
+
 def client_change_brakes(client_id: str, address: str) -> tuple[Brake, ...]:
     """A client that rewrites its own registration (RFC 7592): every change is recorded."""
     return (Brake(_key("client change", client_id, network_of(address)), 60, 3600),)

@@ -29,9 +29,14 @@ from .rfc8707_resource import check_resources
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """The parameters that count, and how they came."""
+    """The parameters that count, and how they came.
+
+    ``pushed_as`` as in AuthorizationRequest; ``signed``: they stood in a request object (RFC 9101).
+    """
 
     parameters: Parameters
+    pushed_as: str | None = None
+    signed: bool = False
 
 
 Resolver = Callable[[Asked, Client], Asked]
@@ -42,19 +47,20 @@ class AuthorizationRequests:
     """Resolve and read authorization requests, wherever they are sent to."""
 
     def __init__(
-        self, settings: Settings, tokens: Tokens, resolvers: Sequence[Resolver], extensions: Sequence[Extension]
+        self, settings: Settings, tokens: Tokens, references: Resolver, extensions: Sequence[Extension]
     ) -> None:  # fmt: skip
         self._settings = settings
         self._tokens = tokens
-        self._resolvers = resolvers
+        self._references = references
         self._extensions = extensions
 
     def resolve(self, sent: Parameters, client: Client) -> Asked:
-        """What counts of what was sent. Raises ProtocolError."""
-        asked = Asked(sent)
-        for resolver in self._resolvers:
-            asked = resolver(asked, client)
-        return asked
+        """What counts of what was sent to the authorization endpoint. Raises ProtocolError."""
+        return self._references(Asked(sent), client)
+
+    def resolve_pushed(self, sent: Parameters, client: Client) -> Asked:  # noqa: ARG002 - request objects are next
+        """What counts of what was pushed (RFC 9126 section 3). Raises ProtocolError."""
+        return Asked(sent)
 
     def read(self, asked: Asked, client: Client) -> AuthorizationRequest:
         """Everything that is asked for, in this order. Raises ProtocolError for the first mistake."""
@@ -71,7 +77,8 @@ class AuthorizationRequests:
         for extension in self._extensions:
             members |= extension(parameters, client)
         return AuthorizationRequest(
-            client_id=client.client_id, redirect_uri=redirect_uri, state=parameters.get("state"), **members
+            client_id=client.client_id, redirect_uri=redirect_uri, state=parameters.get("state"),
+            pushed_as=asked.pushed_as, **members,
         )  # fmt: skip
 
 

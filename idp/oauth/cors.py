@@ -1,6 +1,6 @@
 """CORS (Fetch Standard) for browser apps: where they need it, and without credentials, ever.
 
-Public documents are open to every origin. The token, userinfo and revocation endpoints too, since a
+Public documents are open to every origin. The token, userinfo, revocation and PAR endpoints too, since a
 request there is worth what it carries and never what the browser adds: no cookie is read there and
 ``Access-Control-Allow-Credentials`` is never sent. The authorization and logout endpoints and the
 pages have none. Registration stays closed to scripts of other origins.
@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from flask import Blueprint, Response, request
 
 OPEN = {"Access-Control-Allow-Origin": "*"}
-_PATHS = frozenset({"token", "userinfo", "revoke", "jwks", "openid_configuration", "oauth_server"})
+_PATHS = frozenset({"token", "userinfo", "revoke", "par", "jwks", "openid_configuration", "oauth_server"})
 _NONE: dict[str, str] = {}
 _PREFLIGHT = {
     **OPEN,

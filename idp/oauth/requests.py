@@ -81,6 +81,12 @@ class Parameters(Mapping[str, str]):
     def __len__(self) -> int:
         return len(self._values)
 
+    @property
+    def pairs(self) -> tuple[tuple[str, str], ...]:
+        """Names and values, to be kept and read again; the first of each that was repeated wrongly."""
+        single = ((name, value) for name, value in self._values.items() if name not in REPEATABLE)
+        return (*single, *((name, value) for name, values in self.lists.items() for value in values))
+
     def require(self, name: str, section: str) -> str:
         """The value of a required parameter, or invalid_request."""
         if name not in self._values:

@@ -89,9 +89,12 @@ class AuthorizationEndpoint:
         way = WayBack.of(asked)
         if isinstance(decision, Issue) and current is not None:
             with self._services.work():
+                self._services.pushed_requests.answer(asked)
                 code = self._services.codes.issue(asked, current)
             return self._modes.send(way, client, {"code": code})
         if isinstance(decision, Refuse):
+            with self._services.work():
+                self._services.pushed_requests.answer(asked)
             return self._modes.send(way, client, _error(decision))
         return self._see_other(self._page(decision, self._start(asked)))
 
@@ -115,6 +118,7 @@ class AuthorizationEndpoint:
         with self._services.work():
             if not self._services.interactions.complete(interaction):
                 return None
+            self._services.pushed_requests.answer(interaction.request)
             if isinstance(decision, Refuse):
                 return _error(decision)
             if current is None:

@@ -44,6 +44,8 @@ def metadata(settings: Settings, own_scopes: Sequence[str]) -> dict[str, object]
         "introspection_endpoint_auth_signing_alg_values_supported": list(SIGNING_ALGS),
         "ui_locales_supported": ["en"],
     }
+    document["pushed_authorization_request_endpoint"] = url("/par")
+    document["require_pushed_authorization_requests"] = settings.require_pushed_requests
     if settings.client_registration != "closed":
         document["registration_endpoint"] = url("/register")
     return document

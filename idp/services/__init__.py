@@ -21,6 +21,7 @@ from .housekeeping import Housekeeping
 from .interactions import InteractionFlow
 from .keys import Keys
 from .notices import Notices
+from .pushed_requests import PushedRequests
 from .refresh import Refreshing
 from .restoring import Restoring
 from .sessions import SessionControl
@@ -39,6 +40,7 @@ class Services:
     sessions: SessionControl
     consents: Consents
     interactions: InteractionFlow
+    pushed_requests: PushedRequests
     codes: Codes
     refresh: Refreshing
     tokens: Tokens
@@ -65,6 +67,7 @@ def build(stores: Stores, settings: Settings, master_keys: MasterKeys) -> Servic
         sessions=sessions,
         consents=Consents(stores, sessions),
         interactions=InteractionFlow(stores, settings),
+        pushed_requests=PushedRequests(stores, settings),
         codes=Codes(stores, settings, master_keys, sessions),
         refresh=Refreshing(stores, settings, master_keys, sessions, tokens),
         tokens=tokens,

@@ -26,6 +26,7 @@ from .tables import (
     devices,
     interactions,
     outbox,
+    pushed_requests,
     refresh_families,
     revocations,
     security_events,
@@ -66,6 +67,7 @@ _UNUSED_CLIENT_SESSION = and_(
 _SWEEPS = (
     _Sweep(codes, codes.c.expires_at < _BEFORE, timedelta(days=1)),
     _Sweep(interactions, interactions.c.expires_at < _BEFORE, timedelta(hours=1)),
+    _Sweep(pushed_requests, pushed_requests.c.expires_at < _BEFORE, timedelta(days=1)),  # as long as an interaction
     _Sweep(
         refresh_families,
         and_(

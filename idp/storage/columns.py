@@ -135,6 +135,11 @@ def mapping() -> JsonOf:
     return JsonOf(dict, dict)
 
 
+def pairs() -> JsonOf:
+    """A tuple of pairs of texts."""
+    return JsonOf(list, _whole_pairs)
+
+
 def factors() -> JsonOf:
     """The factors of a Session as ``[method, ISO 8601 time]``."""
     return JsonOf(_plain_factors, _whole_factors)
@@ -151,6 +156,10 @@ def _plain_factors(value: tuple[Factor, ...]) -> list[list[str]]:
 
 def _whole_factors(value: list[list[str]]) -> tuple[Factor, ...]:
     return tuple(Factor(method=method, at=datetime.fromisoformat(at)) for method, at in value)
+
+
+def _whole_pairs(value: list[list[str]]) -> tuple[tuple[str, str], ...]:
+    return tuple((name, text) for name, text in value)
 
 
 def _plain_request(value: AuthorizationRequest) -> dict[str, Any]:

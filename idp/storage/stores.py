@@ -26,6 +26,7 @@ from .interactions import SqlInteractions
 from .leases import Leases
 from .outbox import SqlOutbox
 from .passwords import ArgonPasswords
+from .pushed_requests import SqlPushedRequests
 from .redis_throttles import RedisThrottles
 from .redis_url import servers as redis_servers
 from .refresh_families import SqlRefreshFamilies
@@ -80,6 +81,7 @@ def build_stores(
         resources=SqlResources(database),
         consents=SqlConsents(database),
         interactions=SqlInteractions(database),
+        pushed_requests=SqlPushedRequests(database),
         codes=SqlCodes(database),
         refresh_families=SqlRefreshFamilies(database),
         signing_keys=SqlSigningKeys(database),

@@ -35,7 +35,7 @@ from ..domain.client import AuthMethod, ClientOrigin, GrantType
 from ..domain.key import KeyState
 from ..domain.revocation import RevocationKind
 from ..domain.session import EndReason
-from .columns import UtcDateTime, Word, authorization_request, factors, mapping, words
+from .columns import UtcDateTime, Word, authorization_request, factors, mapping, pairs, words
 
 
 class Base(DeclarativeBase):
@@ -226,6 +226,18 @@ interactions = _table(
     _may("consented_by", Uuid),
     _may("denied_at", UtcDateTime),
     _may("completed_at", UtcDateTime),
+)
+
+pushed_requests = _table(
+    "pushed_requests",
+    _key("reference_hash", LargeBinary),
+    _must("client_id", Text, ForeignKey("clients.client_id", ondelete="CASCADE")),
+    _must("parameters", pairs()),
+    _must("signed", Boolean),
+    _must("created_at", UtcDateTime),
+    _must("expires_at", UtcDateTime, index=True),
+    _may("used_at", UtcDateTime),
+    fill=80,
 )
 
 consents = _table(

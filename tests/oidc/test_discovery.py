@@ -36,7 +36,7 @@ def test_the_issuer_is_exact_and_every_address_is_beneath_it(provider: Provider)
     assert found["issuer"] == ISSUER
     addresses = {name: value for name, value in found.items() if name.endswith(("_endpoint", "_uri"))}
     assert all(value.startswith(ISSUER + "/") for value in addresses.values())
-    assert len(addresses) == 9
+    assert len(addresses) >= 10
 
 
 @pytest.mark.spec("ASVS", "10.4.4")
@@ -54,15 +54,13 @@ def test_only_what_works_is_listed(provider: Provider) -> None:
     assert found["request_uri_parameter_supported"] is False
     assert "none" not in found["introspection_endpoint_auth_methods_supported"]
     text = json.dumps(found)
-    for absent in ("implicit", "password", "HS256", "plain", "dpop", "device", "pushed"):
+    for absent in ("implicit", "password", "HS256", "plain", "dpop", "device"):
         assert absent not in text
 
 
 def test_every_listed_address_answers(provider: Provider) -> None:
     found = document(provider)
-    for name in ("authorization_endpoint", "token_endpoint", "userinfo_endpoint", "jwks_uri", "revocation_endpoint",
-                 "introspection_endpoint", "revocations_endpoint", "end_session_endpoint",
-                 "registration_endpoint"):  # fmt: skip
+    for name in (name for name in found if name.endswith(("_endpoint", "_uri"))):
         path = found[name].removeprefix(ISSUER)
         assert provider.get(path).status_code not in (404, 500), name
 

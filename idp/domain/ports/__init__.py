@@ -17,7 +17,7 @@ from .clients import Clients, Consents, Resources
 from .foundations import Clock, PasswordHasher, Randomness, Vault, Work
 from .people import ClientSessions, Devices, Sessions, Users
 from .record import AssertionIds, Events, Health, Outbox, Revocations, SigningKeys, Sweeper, Throttles, Tombstones
-from .requests import Codes, Interactions, RefreshFamilies
+from .requests import Codes, Interactions, PushedRequests, RefreshFamilies
 
 __all__ = [
     "AssertionIds",
@@ -32,6 +32,7 @@ __all__ = [
     "Interactions",
     "Outbox",
     "PasswordHasher",
+    "PushedRequests",
     "Randomness",
     "RefreshFamilies",
     "Resources",
@@ -65,6 +66,7 @@ class Stores:
     resources: Resources
     consents: Consents
     interactions: Interactions
+    pushed_requests: PushedRequests
     codes: Codes
     refresh_families: RefreshFamilies
     signing_keys: SigningKeys

@@ -1,4 +1,4 @@
-"""What is under way: interactions, codes, refresh families."""
+"""What is under way: interactions, pushed requests, codes, refresh families."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from uuid import UUID
 
 from ..code import AuthorizationCode
 from ..interaction import Interaction
+from ..pushed_request import PushedRequest
 from ..refresh import RefreshFamily
 
 
@@ -24,6 +25,16 @@ class Interactions(Protocol):
 
     def complete(self, interaction_id: str, now: datetime) -> bool:
         """Claim: True for the one caller that answers the client; False if already completed."""
+        ...
+
+
+class PushedRequests(Protocol):
+    def add(self, request: PushedRequest) -> None: ...
+
+    def get(self, reference_hash: bytes) -> PushedRequest | None: ...
+
+    def claim(self, reference_hash: bytes, now: datetime) -> bool:
+        """Use it up: True for the one answer it earns, False ever after."""
         ...
 
 
