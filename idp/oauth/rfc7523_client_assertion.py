@@ -52,8 +52,11 @@ def claimed_client_id(assertion: str) -> str | None:
 
 @dataclass(slots=True)
 class _Fetched:
+    """``again``: because a ``kid`` was missing, not because the last ones were old."""
+
     keys: Sequence[Mapping[str, Any]]
     at: float
+    again: bool
 
 
 class ClientKeys:
@@ -69,13 +72,18 @@ class ClientKeys:
             return _pick(client.jwks.get("keys"), kid, alg)
         if client.jwks_uri is None:
             return None
-        found = _pick(self._fetched(client.jwks_uri, _JWKS_AGE_SECONDS), kid, alg)
-        return found or _pick(self._fetched(client.jwks_uri, _JWKS_PAUSE_SECONDS), kid, alg)
+        known = self._cache.get(client.jwks_uri)
+        if known is None or time.monotonic() - known.at >= _JWKS_AGE_SECONDS:
+            return _pick(self._fetch(client.jwks_uri), kid, alg)
+        return _pick(known.keys, kid, alg) or _pick(self._look_again(client.jwks_uri, known), kid, alg)
 
-    def _fetched(self, uri: str, max_age: float) -> Sequence[Mapping[str, Any]]:
-        cached = self._cache.get(uri)
-        if cached is not None and time.monotonic() - cached.at < max_age:
-            return cached.keys
+    def _look_again(self, uri: str, known: _Fetched) -> Sequence[Mapping[str, Any]]:
+        """At once, for a key may have been rotated a moment ago; strangers' names of keys wait after that."""
+        if known.again and time.monotonic() - known.at < _JWKS_PAUSE_SECONDS:
+            return known.keys
+        return self._fetch(uri, again=True)
+
+    def _fetch(self, uri: str, *, again: bool = False) -> Sequence[Mapping[str, Any]]:
         try:
             keys = self._outgoing.json_object(uri).get("keys")
         except FetchRefused:
@@ -83,7 +91,7 @@ class ClientKeys:
         if len(self._cache) > 1000:
             self._cache.clear()
         listed = [key for key in keys if isinstance(key, dict)][:20] if isinstance(keys, list) else []
-        self._cache[uri] = _Fetched(listed, time.monotonic())
+        self._cache[uri] = _Fetched(listed, time.monotonic(), again)
         return listed
 
 
