@@ -18,8 +18,8 @@ WAITING: dict[str, str] = {
     "oidcc-request-uri-signed-rs256": "request objects",
     "oidcc-ensure-request-object-with-redirect-uri": "request objects",
     "oidcc-3rd_party-init-login": "a link to initiate_login_uri",
-    "oidcc-frontchannel-logout-discovery-endpoint-verification": "front-channel logout",
-    "oidcc-frontchannel-rp-initiated-logout": "front-channel logout",
+    "oidcc-request-uri-unsigned-supported-correctly-or-rejected-as-unsupported": "request objects by form_post",
+    "oidcc-unsigned-request-object-supported-correctly-or-rejected-as-unsupported": "request objects by form_post",
     **{name: "FAPI 2" for plan in PLANS if plan.startswith("fapi2") for name in PLANS[plan]},
     **dict.fromkeys(PLANS["fapi-ciba-id1-test-plan"], "CIBA"),
 }
