@@ -267,7 +267,9 @@ def _token_endpoints(
         IntrospectionEndpoint(authentication, introspection, address),
         RevocationEndpoint(authentication, access_tokens, services.refresh, services.tokens, stores.work, address),
         JwksEndpoint(services.keys, settings.jwks_max_age),
-        RegistrationEndpoint(settings, services.clients, stores.throttles, stores.clock, stores.work, address),
+        RegistrationEndpoint(
+            settings, services.clients, services.initial_access, stores.throttles, stores.clock, stores.work, address
+        ),
         ConfigurationEndpoint(settings, services.clients, stores.throttles, stores.clock, stores.work, address),
         UserinfoEndpoint(settings.issuer, access_tokens, services.tokens, address),
         RevocationsEndpoint(Following(settings.issuer, access_tokens, stores.revocations), address),

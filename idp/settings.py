@@ -70,7 +70,9 @@ class Settings(BaseSettings):
     pkce_required: Literal["all", "public"] = Field("all", description="Who must send a code_challenge")
     require_pushed_requests: bool = Field(False, description="Must every client push its requests (RFC 9126)?")
     client_registration: Literal["open", "token", "closed"] = Field("closed", description="Who may register clients")
-    client_registration_token: SecretStr | None = Field(None, description="The initial access token, if 'token'")
+    client_registration_token: SecretStr | None = Field(
+        None, description="An initial access token without end, if 'token'"
+    )
     user_registration: bool = Field(True, description="May people create accounts on the sign-in page?")
     fetch_private_networks: bool = Field(False, description="May we fetch client URLs at private addresses?")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level logged")
@@ -179,8 +181,6 @@ class Settings(BaseSettings):
 
     def _life_problems(self) -> list[str]:
         problems = []
-        if self.client_registration == "token" and not self.client_registration_token:
-            problems.append("IDP_CLIENT_REGISTRATION=token needs IDP_CLIENT_REGISTRATION_TOKEN")
         if self.refresh_idle_life > self.refresh_absolute_life:
             problems.append("IDP_REFRESH_IDLE_LIFE is longer than IDP_REFRESH_ABSOLUTE_LIFE; lower it")
         return problems

@@ -94,10 +94,10 @@ def test_a_key_file_and_older_keys(tmp_path: Path) -> None:
 
 def test_all_mistakes_are_told_together() -> None:
     found = problems(
-        issuer="http://id.example", client_registration="token", trusted_proxies="nowhere", database_url="mysql://x",
+        issuer="http://id.example", trusted_proxies="nowhere", database_url="mysql://x",
         refresh_idle_life=3600, refresh_absolute_life=60,
     )  # fmt: skip
-    for name in ("ISSUER", "CLIENT_REGISTRATION", "TRUSTED_PROXIES", "DATABASE_URL", "REFRESH_IDLE_LIFE"):
+    for name in ("ISSUER", "TRUSTED_PROXIES", "DATABASE_URL", "REFRESH_IDLE_LIFE"):
         assert any(f"IDP_{name}" in problem for problem in found), name
 
 

@@ -16,10 +16,25 @@ from collections.abc import Sequence
 
 from ..again import until_kept
 from ..errors import IdpError
-from . import clients, db, demo, doctor, keys, outbox, resources, serve, sessions, users, worker
+from . import (
+    clients,
+    db,
+    demo,
+    doctor,
+    initial_access_tokens,
+    keys,
+    outbox,
+    resources,
+    serve,
+    sessions,
+    users,
+    worker,
+)
 from .output import Answer, complain, show
 
-NOUNS = (serve, worker, demo, doctor, db, users, clients, resources, keys, sessions, outbox)
+NOUNS = (
+    serve, worker, demo, doctor, db, users, clients, initial_access_tokens, resources, keys, sessions, outbox
+)  # fmt: skip
 
 
 def parser() -> argparse.ArgumentParser:

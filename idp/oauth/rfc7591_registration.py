@@ -1,8 +1,12 @@
 """RFC 7591 (Dynamic Client Registration), section 3, and the answer that RFC 7592 shares with it.
 
-Who may register is the operator's choice: ``open`` (throttled by address), ``token`` (one initial
+Who may register is the operator's choice: ``open`` (throttled by address), ``token`` (with an initial
 access token, section 3), ``closed`` (no endpoint). What may be registered is in
 ``domain.client_metadata``; what a client may not say of itself is not read at all (ASVS 15.3.3).
+
+Initial access tokens are those an operator made (``idp initial-access-token``), each with an end and a
+quota, and the one of the settings, for whom one is enough. A use counts when the client is registered,
+in the same transaction: a refused registration costs none, and racing ones never exceed a quota.
 """
 
 from __future__ import annotations
@@ -17,6 +21,7 @@ from ..domain.ports import Clock, Throttles, Work
 from ..domain.throttle import client_registration_brakes
 from ..errors import NotFound, Throttled
 from ..services.clients import Clients, NewClient, document
+from ..services.initial_access import InitialAccess
 from ..services.sessions import secret_hash
 from ..settings import Settings
 from .requests import json_object, received
@@ -33,6 +38,7 @@ class RegistrationEndpoint:
         self,
         settings: Settings,
         clients: Clients,
+        initial_access: InitialAccess,
         throttles: Throttles,
         clock: Clock,
         work: Work,
@@ -40,6 +46,7 @@ class RegistrationEndpoint:
     ) -> None:
         self._settings = settings
         self._clients = clients
+        self._initial_access = initial_access
         self._throttles = throttles
         self._clock = clock
         self._work = work
@@ -51,23 +58,40 @@ class RegistrationEndpoint:
 
     def post(self) -> Response:
         """One registration."""
-        self._admit()
+        token = self._admitted()
         metadata = json_object("RFC 7591 3.1", INVALID)
         if wait := self._throttles.take(client_registration_brakes(self._address()), self._clock.now()):
             raise Throttled(wait)
         with self._work():
-            new = self._clients.create(metadata, origin=ClientOrigin.DYNAMIC)
+            new = self._clients.create(metadata, origin=ClientOrigin.DYNAMIC, by=self._charged(token))
         return json_answer(information(new, self._settings), 201)
 
-    def _admit(self) -> None:
+    def _admitted(self) -> str | None:
+        """The initial access token to be charged, None where none is needed or it is the settings'."""
         mode = self._settings.client_registration
         if mode == "closed":
             raise NotFound("registration is closed")
-        token = self._settings.client_registration_token
-        if mode == "token" and token is not None:
-            given, wanted = secret_hash(bearer_token(received(self._address))), secret_hash(token.get_secret_value())
-            if not hmac.compare_digest(given, wanted):
-                raise invalid_token()
+        if mode == "open":
+            return None
+        token = bearer_token(received(self._address))
+        if self._is_of_settings(token):
+            return None
+        if not self._initial_access.admits(token):
+            raise invalid_token()
+        return token
+
+    def _charged(self, token: str | None) -> str:
+        """Who registers, for the record. Raises the 401 if the last use went to another a moment ago."""
+        if token is None:
+            return "anonymous" if self._settings.client_registration == "open" else "initial-access-token"
+        used = self._initial_access.claim(token)
+        if used is None:
+            raise invalid_token()
+        return f"initial-access-token:{used}"
+
+    def _is_of_settings(self, token: str) -> bool:
+        own = self._settings.client_registration_token
+        return own is not None and hmac.compare_digest(secret_hash(token), secret_hash(own.get_secret_value()))
 
 
 def information(new: NewClient, settings: Settings) -> dict[str, object]:

@@ -18,6 +18,7 @@ from .consents import Consents
 from .deliveries import Outbox
 from .frontchannel import Frontchannel
 from .housekeeping import Housekeeping
+from .initial_access import InitialAccess
 from .interactions import InteractionFlow
 from .keys import Keys
 from .notices import Notices
@@ -48,6 +49,7 @@ class Services:
     clients: Clients
     resources: Resources
     frontchannel: Frontchannel
+    initial_access: InitialAccess
     housekeeping: Housekeeping
     notices: Notices
     restoring: Restoring
@@ -75,6 +77,7 @@ def build(stores: Stores, settings: Settings, master_keys: MasterKeys) -> Servic
         clients=Clients(stores, sessions),
         resources=Resources(stores),
         frontchannel=Frontchannel(stores),
+        initial_access=InitialAccess(stores),
         housekeeping=Housekeeping(stores, sessions, keys),
         notices=Notices(stores),
         restoring=Restoring(stores, sessions),

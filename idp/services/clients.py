@@ -73,8 +73,12 @@ class Clients:
         trusted: bool = False,
         pkce_required: bool | None = None,
         refresh_grace: int | None = None,
+        by: str = "operator",
     ) -> NewClient:
-        """Register. Raises ProtocolError (RFC 7591 section 3.2.2) for metadata that cannot be."""
+        """Register. Raises ProtocolError (RFC 7591 section 3.2.2) for metadata that cannot be.
+
+        ``by`` says in the record who did: ``anonymous``, or the initial access token that admitted them.
+        """
         checked = self._checked(metadata)
         if client_id is not None and not _CLIENT_ID.fullmatch(client_id):
             raise InputRefused({"client_id": "use 1 to 256 printable ASCII characters (RFC 6749 appendix A.1)"})
@@ -90,7 +94,7 @@ class Clients:
         )  # fmt: skip
         client = self._with_metadata(blank, checked)
         self._stores.clients.add(client)
-        self._record("client.created", client, "operator" if origin is ClientOrigin.OPERATOR else "anonymous")
+        self._record("client.created", client, by)
         return NewClient(client=client, client_secret=secret, registration_access_token=token)
 
     def own(self, client_id: str, token: str, *, hold: bool = False) -> Client | None:

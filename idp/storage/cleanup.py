@@ -24,6 +24,7 @@ from .tables import (
     client_sessions,
     codes,
     devices,
+    initial_access_tokens,
     interactions,
     outbox,
     pushed_requests,
@@ -92,6 +93,7 @@ _SWEEPS = (
     _Sweep(outbox, outbox.c.created_at < _BEFORE, timedelta(days=30)),
     _Sweep(throttles, throttles.c.expires_at < _BEFORE),
     _Sweep(assertion_ids, assertion_ids.c.expires_at < _BEFORE),
+    _Sweep(initial_access_tokens, initial_access_tokens.c.expires_at < _BEFORE, _SHOWN),
     _Sweep(settling, settling.c.known_at < _BEFORE, timedelta(hours=1)),
 )
 _STATEMENTS = tuple((sweep, sweep.statement()) for sweep in _SWEEPS)

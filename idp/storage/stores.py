@@ -22,6 +22,7 @@ from .events import SqlEvents
 from .health import SqlHealth
 from .hot_client_sessions import HotClientSessions
 from .hot_copy import HotCopy, NoWitness, Witness
+from .initial_access_tokens import SqlInitialAccessTokens
 from .interactions import SqlInteractions
 from .leases import Leases
 from .outbox import SqlOutbox
@@ -91,6 +92,7 @@ def build_stores(
         throttles=SqlThrottles(database),
         tombstones=NoTombstones(Leases(database), Settling(database)),
         assertion_ids=SqlAssertionIds(database),
+        initial_access_tokens=SqlInitialAccessTokens(database),
         sweeper=SqlSweeper(database),
         health=SqlHealth(database, migrations),
     )

@@ -342,6 +342,19 @@ assertion_ids = _table(
     _must("expires_at", UtcDateTime, index=True),
 )
 
+initial_access_tokens = _table(
+    "initial_access_tokens",
+    _key("id", Uuid),
+    _must("token_hash", LargeBinary, unique=True),
+    _must("label", Text),
+    _may("quota", Integer),
+    _must("used", Integer),
+    _must("created_at", UtcDateTime),
+    _must("expires_at", UtcDateTime),  # a handful of rows: the sweeper reads them all
+    _may("revoked_at", UtcDateTime),
+    fill=80,
+)
+
 settling = _table(
     "settling",  # endings that the hot copy has not confirmed (settling.py)
     _key("sid", Uuid),

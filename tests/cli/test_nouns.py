@@ -195,3 +195,21 @@ def test_an_operator_hears_that_it_is_done_when_it_is(idp: Idp, ada: Ran, monkey
     assert idp("client", "enable", client_id).code == 0
     assert idp("client", "delete", client_id).code == 0
     assert [2.5 < seconds <= 2.75 for seconds in waited] == [True, True, True]
+
+
+# ── initial access tokens ─────────────────────────────────────────────────────────────────────────
+
+
+def test_an_initial_access_token_is_shown_once_listed_and_revoked(idp: Idp) -> None:
+    made = idp("initial-access-token", "create", "the build farm", "--quota", "5", "--days", "7", "--json")
+    assert made.code == 0, made.err
+    token = made.json()["initial_access_token"]
+    listed = idp("initial-access-token", "list", "--json")
+    assert [(row["id"], row["used"], row["quota"], row["state"]) for row in listed.json()] == [
+        (made.json()["id"], 0, 5, "valid")
+    ]
+    assert token not in listed.out
+    assert idp("initial-access-token", "revoke", made.json()["id"]).code == 0
+    assert idp("initial-access-token", "list", "--json").json()[0]["state"] == "over"
+    assert idp("initial-access-token", "revoke", made.json()["id"]).code == 1
+    assert idp("initial-access-token", "create", "x", "--days", "4000").code == 1

@@ -16,7 +16,18 @@ from dataclasses import dataclass
 from .clients import Clients, Consents, Resources
 from .foundations import Clock, PasswordHasher, Randomness, Vault, Work
 from .people import ClientSessions, Devices, Sessions, Users
-from .record import AssertionIds, Events, Health, Outbox, Revocations, SigningKeys, Sweeper, Throttles, Tombstones
+from .record import (
+    AssertionIds,
+    Events,
+    Health,
+    InitialAccessTokens,
+    Outbox,
+    Revocations,
+    SigningKeys,
+    Sweeper,
+    Throttles,
+    Tombstones,
+)
 from .requests import Codes, Interactions, PushedRequests, RefreshFamilies
 
 __all__ = [
@@ -29,6 +40,7 @@ __all__ = [
     "Devices",
     "Events",
     "Health",
+    "InitialAccessTokens",
     "Interactions",
     "Outbox",
     "PasswordHasher",
@@ -76,5 +88,6 @@ class Stores:
     throttles: Throttles
     tombstones: Tombstones
     assertion_ids: AssertionIds
+    initial_access_tokens: InitialAccessTokens
     sweeper: Sweeper
     health: Health

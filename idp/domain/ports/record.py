@@ -8,6 +8,7 @@ from typing import Protocol
 from uuid import UUID
 
 from ..event import SecurityEvent
+from ..initial_access_token import InitialAccessToken
 from ..key import KeyState, SigningKey
 from ..outbox import Backlog, OutboxMessage, Search, Telling
 from ..revocation import LogPage, Revocation
@@ -185,6 +186,22 @@ class AssertionIds(Protocol):
     def claim(self, client_id: str, jti_hash: bytes, expires_at: datetime) -> bool:
         """True for the first use of a client assertion's ``jti`` (RFC 7523 section 3)."""
         ...
+
+
+class InitialAccessTokens(Protocol):
+    def add(self, token: InitialAccessToken) -> None: ...
+
+    def by_hash(self, token_hash: bytes) -> InitialAccessToken | None:
+        """In whatever state."""
+        ...
+
+    def list(self) -> Sequence[InitialAccessToken]: ...
+
+    def claim(self, token_hash: bytes, now: datetime) -> UUID | None:
+        """Count one use and return the id; None if it is revoked, over, used up, or none of ours (P4)."""
+        ...
+
+    def revoke(self, token_id: UUID, now: datetime) -> bool: ...
 
 
 class Sweeper(Protocol):
