@@ -76,6 +76,20 @@ _FETCH = _Asked("GET", {"Accept": "application/json"}, read=MAX_BYTES + 1)
 
 
 @dataclass(frozen=True, slots=True)
+class Fetched:
+    """What was answered. ``headers`` by lower-case name, of repeated ones the first."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def media_type(self) -> str:
+        """Lower case, without parameters."""
+        return self.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+@dataclass(frozen=True, slots=True)
 class Outgoing:
     """Fetch JSON documents of clients, and deliver to them."""
 
@@ -83,13 +97,20 @@ class Outgoing:
 
     def json_object(self, url: str) -> dict[str, Any]:
         """The JSON object at ``url``. Raises FetchRefused for everything else."""
+        return json_object_of(self.document(url).body)
+
+    def document(self, url: str, most: int = MAX_BYTES) -> Fetched:
+        """What stands at ``url``: a 200 of at most ``most`` bytes. Raises FetchRefused for everything else."""
+        target = self._split(url)
+        if not _SLOTS.acquire(blocking=False):
+            raise Unreachable("too many fetches under way")
         try:
-            document = json.loads(self._get(url))
-        except (ValueError, RecursionError):
-            raise FetchRefused("not JSON") from None
-        if not isinstance(document, dict):
-            raise FetchRefused("not a JSON object")
-        return document
+            fetched = self._exchange(target, _FETCH, TIMEOUT_SECONDS)
+        finally:
+            _SLOTS.release()
+        if fetched.status != 200 or len(fetched.body) > most:
+            raise FetchRefused(f"status {fetched.status} or too long")
+        return fetched
 
     def post_form(self, url: str, fields: Mapping[str, str]) -> int:
         """The status of the answer to a form, a redirect's like any other; it is not followed.
@@ -98,22 +119,9 @@ class Outgoing:
         """
         headers = {"Content-Type": "application/x-www-form-urlencoded"}
         asked = _Asked("POST", headers, urlencode(fields).encode())
-        status, _body = self._exchange(self._split(url), asked, DELIVERY_SECONDS)
-        return status
+        return self._exchange(self._split(url), asked, DELIVERY_SECONDS).status
 
-    def _get(self, url: str) -> bytes:
-        target = self._split(url)
-        if not _SLOTS.acquire(blocking=False):
-            raise Unreachable("too many fetches under way")
-        try:
-            status, body = self._exchange(target, _FETCH, TIMEOUT_SECONDS)
-        finally:
-            _SLOTS.release()
-        if status != 200 or len(body) > MAX_BYTES:
-            raise FetchRefused(f"status {status} or too long")
-        return body
-
-    def _exchange(self, target: _Target, asked: _Asked, seconds: float) -> tuple[int, bytes]:
+    def _exchange(self, target: _Target, asked: _Asked, seconds: float) -> Fetched:
         end = time.monotonic() + seconds
         address = self._checked_address(target, end)
         try:
@@ -146,6 +154,17 @@ class Outgoing:
         return FetchRefused(why)
 
 
+def json_object_of(body: bytes) -> dict[str, Any]:
+    """The JSON object that these bytes are. Raises FetchRefused."""
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError):
+        raise FetchRefused("not JSON") from None
+    if not isinstance(document, dict):
+        raise FetchRefused("not a JSON object")
+    return document
+
+
 def _resolved(host: str, port: int, seconds: float) -> list[str]:
     """Every address of the name, in time: the resolver itself would wait for a silent name server.
 
@@ -170,7 +189,7 @@ def _resolved(host: str, port: int, seconds: float) -> list[str]:
     return addresses
 
 
-def _in_time(target: _Target, address: str, asked: _Asked, end: float) -> tuple[int, bytes]:
+def _in_time(target: _Target, address: str, asked: _Asked, end: float) -> Fetched:
     """One exchange with the checked address, over at ``end`` whatever the server does.
 
     A socket's time-out is for one read; a server that sends a byte now and then would hold us for
@@ -188,7 +207,7 @@ def _in_time(target: _Target, address: str, asked: _Asked, end: float) -> tuple[
             timer.cancel()
 
 
-def _spoken(connection: socket.socket, target: _Target, asked: _Asked) -> tuple[int, bytes]:
+def _spoken(connection: socket.socket, target: _Target, asked: _Asked) -> Fetched:
     client = http.client.HTTPConnection(target.host, target.port)
     client.sock = _tls().wrap_socket(connection, server_hostname=target.host) if target.secure else connection
     client.putrequest(asked.method, target.path, skip_host=True, skip_accept_encoding=True)
@@ -198,7 +217,8 @@ def _spoken(connection: socket.socket, target: _Target, asked: _Asked) -> tuple[
     client.endheaders(asked.body or None)
     try:
         response = client.getresponse()
-        return response.status, response.read(asked.read) if asked.read else b""
+        headers = {name.lower(): value for name, value in reversed(response.getheaders())}
+        return Fetched(response.status, headers, response.read(asked.read) if asked.read else b"")
     finally:
         client.close()
 
