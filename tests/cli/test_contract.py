@@ -33,7 +33,7 @@ def test_the_commands_are_those_of_the_design() -> None:
         "user": "create list disable enable set-password delete",
         "client": "create list show update rotate-secret disable enable delete",
         "resource": "create list delete", "key": "list rotate master", "session": "list end",
-        "outbox": "list retry",
+        "outbox": "list retry", "initial-access-token": "create list revoke",
     }  # fmt: skip
     assert set(COMMANDS) == {
         (noun, verb) if verb else (noun,) for noun, verbs in expected.items() for verb in (verbs.split() or [""])
