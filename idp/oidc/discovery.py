@@ -20,7 +20,7 @@ from ..oauth.requests import Received
 from ..oauth.responses import Answer
 from ..oauth.rfc7517_jwks import conditional, document
 from ..oauth.rfc8414_metadata import metadata
-from ..services.clients import Resources
+from ..services.resources import Resources
 from ..settings import Settings
 from .core_request import PROMPTS
 

@@ -12,7 +12,7 @@ from ..domain.master_key import MasterKeys
 from ..domain.ports import Clock, Stores, Work
 from ..settings import Settings
 from .accounts import Accounts
-from .clients import Clients, Resources
+from .clients import Clients
 from .codes import Codes
 from .consents import Consents
 from .deliveries import Outbox
@@ -24,6 +24,7 @@ from .keys import Keys
 from .notices import Notices
 from .pushed_requests import PushedRequests
 from .refresh import Refreshing
+from .resources import Resources
 from .restoring import Restoring
 from .sessions import SessionControl
 from .sign_in import SignIn
