@@ -26,6 +26,8 @@ def register(commands: Commands, common: argparse.ArgumentParser) -> None:
     rotate = group.verb("rotate", _rotate, "sign with the announced key from now on, and announce a new one")
     rotate.add_argument("--alg", choices=SIGNING_ALGS, help="only the keys of this algorithm")
     rotate.add_argument("--force", action="store_true", help="even if caches may not have seen the announced key yet")
+    remove = group.verb("remove", _remove, "take a key away that others have got hold of; what it signed is refused")
+    remove.add_argument("kid", help="its name, as ``idp key list`` shows it")
     group.verb("master", _master, "print a fresh master key for IDP_MASTER_KEY")
 
 
@@ -54,6 +56,16 @@ def _rotate(arguments: argparse.Namespace) -> Answer:
         rotated = [keys.rotate(arguments.alg, force=force)] if arguments.alg else keys.rotate_all(force=force)
     lines = [f"Signing {key.alg} with {key.kid} now; the key before it stays published." for key in rotated]
     return Answer([row(key) for key in rotated], "\n".join(lines))
+
+
+def _remove(arguments: argparse.Namespace) -> Answer:
+    with opened() as idp, idp.services.work():
+        idp.services.keys.remove(arguments.kid)
+    text = (
+        f"{arguments.kid} is gone; what it signed is refused here within two seconds,\n"
+        "and by APIs that verify by themselves when they read the JWKS again."
+    )
+    return Answer({"removed": arguments.kid}, text)
 
 
 def _master(_arguments: argparse.Namespace) -> Answer:

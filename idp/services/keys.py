@@ -132,6 +132,24 @@ class Keys:
         algs = dict.fromkeys(key.alg for key in self.list() if key.state is KeyState.ACTIVE)
         return [self.rotate(alg, force=force) for alg in algs]
 
+    def remove(self, kid: str) -> None:
+        """Take a key away that others may have got hold of: nothing it has signed is good any more.
+
+        Every worker knows within ``SNAPSHOT_SECONDS``, an API that verifies by itself when it reads the
+        JWKS again. If it was the one that signs, the announced key signs in its place, although caches may
+        not have seen it yet. Inside a transaction of the caller's. Raises NotFound.
+        """
+        self._stores.signing_keys.lock()
+        key = next((key for key in self.list() if key.kid == kid), None)
+        if key is None:
+            raise NotFound(f"signing key {kid}")
+        if key.state is KeyState.ACTIVE:
+            self.rotate(key.alg, force=True)
+        self._stores.signing_keys.remove(kid)
+        self._complete()
+        self._record("key.removed", kid=kid, alg=key.alg, state=key.state.value)
+        self._snapshot = None
+
     def rotate_if_due(self) -> bool:
         """Rotate by age, and forget retired keys whose last token has expired."""
         now = self._stores.clock.now()

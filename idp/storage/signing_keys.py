@@ -29,6 +29,7 @@ _CHANGE = {
     KeyState.ACTIVE: update(signing_keys).where(_ROW).values(_STEP | {"activated_at": NOW}),
     KeyState.RETIRED: update(signing_keys).where(_ROW).values(_STEP | {"retired_at": NOW}),
 }
+_REMOVE = delete(signing_keys).where(_ROW)
 _REMOVE_DUE = delete(signing_keys).where(_K.state == KeyState.RETIRED, _K.remove_at <= NOW)
 
 
@@ -54,6 +55,10 @@ class SqlSigningKeys:
     def change(self, kid: str, state: KeyState, now: datetime, remove_at: datetime | None) -> None:
         """Move a key on, stamping the time of its new state."""
         self._db.count(_CHANGE[state], {"thumbprint": kid, "next_state": state, "until": remove_at, "now": now})
+
+    def remove(self, kid: str) -> bool:
+        """Delete a key in whatever state."""
+        return self._db.count(_REMOVE, {"thumbprint": kid}) == 1
 
     def remove_due(self, now: datetime) -> int:
         """Delete retired keys whose last token has expired."""

@@ -75,6 +75,21 @@ def test_a_retired_key_stays_until_its_last_token_has_expired(alone: Provider) -
         assert header_of(token)["kid"] not in states(alone)
 
 
+@pytest.mark.parametrize("state", ["active", "announced"])
+def test_a_key_that_was_lost_is_taken_away_at_once(alone: Provider, state: str) -> None:
+    app, ada = alone.register(), alone.sign_in()
+    token = alone.tokens(app, ada)["access_token"]
+    lost = next(kid for kid, found in states(alone).items() if found == state)
+    with alone.stores.work():
+        alone.services.keys.remove(lost)
+    assert sorted(states(alone).values()) == ["active", "announced"]
+    assert lost not in published(alone)
+    assert alone.active(app, token) is (state == "announced")
+    assert alone.active(app, alone.tokens(app, ada)["access_token"])
+    with pytest.raises(NotFound), alone.stores.work():
+        alone.services.keys.remove(lost)
+
+
 def test_rotation_by_age(alone: Provider) -> None:
     before = states(alone)
     assert not alone.services.keys.rotate_if_due()

@@ -30,6 +30,10 @@ class SigningKeys(Protocol):
         """Move a key on, stamping ``activated_at`` or ``retired_at``."""
         ...
 
+    def remove(self, kid: str) -> bool:
+        """Delete a key in whatever state; False if there is none of that name."""
+        ...
+
     def remove_due(self, now: datetime) -> int:
         """Delete retired keys past ``remove_at``."""
         ...

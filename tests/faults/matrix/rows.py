@@ -65,5 +65,4 @@ ELSEWHERE: dict[str, tuple[Callable[..., Any], ...]] = {
 
 NOWHERE: dict[str, str] = {
     "F-23": "no decision reads a replica, for no setting names one: there is nothing to inject",
-    "F-35": "there is no command yet that removes a signing key in an emergency",
 }

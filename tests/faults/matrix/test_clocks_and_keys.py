@@ -93,6 +93,22 @@ def test_keys_turn_while_tokens_are_signed(hot: Play) -> None:
     hot.judge()
 
 
+@pytest.mark.fault("F-35")
+def test_a_key_is_taken_away_in_an_emergency(hot: Play) -> None:
+    """Within 2.75 s every worker refuses what it has signed."""
+    hold = hot.holding()
+    kid = jwt.get_unverified_header(hold.access[-1][0])["kid"]
+    services = hot.stage.operator.services
+    with services.work():
+        services.keys.remove(kid)
+    time.sleep(2.75)
+    token = hold.access[-1][0]
+    for worker in hot.stage.workers:
+        answer = hot.client.wire.ask("GET", "/userinfo", at=worker.name, Authorization=f"Bearer {token}")
+        assert answer.status == 401, answer
+    hot.judge()
+
+
 @pytest.mark.fault("F-34")
 def test_keys_turn_under_load(hot: Play) -> None:
     with hot.crowd():
