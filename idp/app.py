@@ -27,6 +27,7 @@ from .errors import IdpError, Unavailable
 from .fast_lane import FastLane
 from .metrics import from_settings
 from .oauth.authorization_requests import AuthorizationRequests
+from .oauth.authorization_requests import Extension as RequestExtension
 from .oauth.cors import install as install_cors
 from .oauth.cors import mount_preflights
 from .oauth.response_modes import ResponseModes
@@ -43,6 +44,7 @@ from .oauth.rfc7591_registration import RegistrationEndpoint
 from .oauth.rfc7592_configuration import ConfigurationEndpoint
 from .oauth.rfc7662_introspection import Introspection, IntrospectionEndpoint
 from .oauth.rfc9068_access_token import AccessTokens
+from .oauth.rfc9101_request_object import RequestObjects
 from .oauth.rfc9126_par import PushedReferences, PushedRequestEndpoint
 from .oauth.server import IdpServer
 from .oidc.backchannel_logout import BackchannelLogout
@@ -223,10 +225,7 @@ def _mount_protocol(
     front_channel = Blueprint("front_channel", __name__, url_prefix=prefix)
     id_tokens = IdTokens(settings.issuer, settings.id_token_life, services.keys, stores.users, stores.clock)
     discovery = DiscoveryEndpoint(settings, services.resources)
-    reading = AuthorizationRequests(
-        settings, services.tokens, PushedReferences(settings, services.pushed_requests).resolve,
-        (AuthenticationRequests(id_tokens).read,),
-    )  # fmt: skip
+    reading = _authorization_requests(settings, stores, services, (AuthenticationRequests(id_tokens).read,))
     endpoints = (*_token_endpoints(settings, stores, services, id_tokens, reading), discovery)
     for endpoint in endpoints:
         endpoint.mount(programs)
@@ -243,6 +242,20 @@ def _mount_protocol(
     app.register_blueprint(front_channel)
     discovery.mount_before_path(app)
     return endpoints
+
+
+def _authorization_requests(
+    settings: Settings, stores: Stores, services: Services, extensions: Sequence[RequestExtension]
+) -> AuthorizationRequests:
+    """Pushed, or signed, or as they are."""
+    outgoing = Outgoing(settings.fetch_private_networks)
+    objects = RequestObjects(
+        settings.issuer, ClientKeys(outgoing), outgoing, stores.throttles, stores.clock, _address_of_request(settings)
+    )
+    references = PushedReferences(settings, services.pushed_requests, objects.resolve)
+    return AuthorizationRequests(
+        settings, services.tokens, references.resolve, objects.resolve_pushed, extensions
+    )  # fmt: skip
 
 
 def _token_endpoints(

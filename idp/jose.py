@@ -113,7 +113,7 @@ def verify(
     find_key: Callable[[str | None, str], VerifyKey | None],
     *,
     typ: Sequence[str | None],
-    issuer: str,
+    issuer: str | None,
     audience: str | None,
     require: Sequence[str],
     leeway: int = 0,
@@ -125,9 +125,9 @@ def verify(
     """The claims of a token that is exactly what the caller expects; else raises TokenRejected.
 
     ``find_key(kid, alg)`` returns one of the keys that may have signed it. ``typ`` lists the
-    accepted header values, None standing for an absent one. ``audience`` None leaves ``aud`` to the
-    caller. ``now`` is in seconds since the epoch, by the clock that all workers share; None means this
-    machine's. ``leeway`` is in seconds. ``ignore_expiry`` is for ``id_token_hint`` alone (OpenID
+    accepted header values, None standing for an absent one. ``issuer`` and ``audience`` None leave
+    ``iss`` and ``aud`` to the caller. ``now`` is in seconds since the epoch, by the clock that all workers
+    share; None means this machine's. ``leeway`` is in seconds. ``ignore_expiry`` is for ``id_token_hint`` alone (OpenID
     Connect RP-Initiated Logout 1.0 section 2). ``ours``: we signed it, so an ``iat`` ahead of the clock
     tells of the clock and nothing of the token; refusing it would refuse its revocation, too. ``known``
     remembers right signatures, for tokens that ``find_key`` finds by the names their keys have.
@@ -141,7 +141,7 @@ def verify(
         raise TokenRejected("a claim is missing")
     _check_types(claims)
     _check_times({**claims, "iat": 0} if ours else claims, leeway, ignore_expiry, now)
-    if claims.get("iss") != issuer:
+    if issuer is not None and claims.get("iss") != issuer:
         raise TokenRejected("iss")
     if audience is not None:
         _check_audience(claims.get("aud"), audience)

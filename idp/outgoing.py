@@ -72,9 +72,6 @@ class _Asked:
     read: int = 0
 
 
-_FETCH = _Asked("GET", {"Accept": "application/json"}, read=MAX_BYTES + 1)
-
-
 @dataclass(frozen=True, slots=True)
 class Fetched:
     """What was answered. ``headers`` by lower-case name, of repeated ones the first."""
@@ -99,13 +96,17 @@ class Outgoing:
         """The JSON object at ``url``. Raises FetchRefused for everything else."""
         return json_object_of(self.document(url).body)
 
-    def document(self, url: str, most: int = MAX_BYTES) -> Fetched:
-        """What stands at ``url``: a 200 of at most ``most`` bytes. Raises FetchRefused for everything else."""
+    def document(self, url: str, most: int = MAX_BYTES, *, accept: str = "application/json") -> Fetched:
+        """What stands at ``url``: a 200 of at most ``most`` bytes. Raises FetchRefused for everything else.
+
+        ``accept`` is the media type that is asked for; whoever insists on it looks at the answer's.
+        """
         target = self._split(url)
         if not _SLOTS.acquire(blocking=False):
             raise Unreachable("too many fetches under way")
+        asked = _Asked("GET", {"Accept": accept}, read=MAX_BYTES + 1)
         try:
-            fetched = self._exchange(target, _FETCH, TIMEOUT_SECONDS)
+            fetched = self._exchange(target, asked, TIMEOUT_SECONDS)
         finally:
             _SLOTS.release()
         if fetched.status != 200 or len(fetched.body) > most:

@@ -1,13 +1,30 @@
-"""Client metadata of RFC 9126 section 6: how a client makes its authorization requests."""
+"""Client metadata about authorization requests: RFC 9126 section 6, RFC 9101 section 10.5, OpenID Connect
+Dynamic Client Registration 1.0 section 2 (``request_uris``, ``request_object_signing_alg``)."""
 
 from __future__ import annotations
 
-from .metadata_members import Sent, boolean
+from .key import SIGNING_ALGS
+from .metadata_members import Sent, bad, boolean, choice, link, strings
+
+MAX_REQUEST_URI = 512  # OpenID Connect Core 1.0 section 6.2
 
 
 def authorization_requests(sent: Sent) -> dict[str, object]:
     """The members, checked. Raises MetadataProblem."""
     found: dict[str, object] = {
         "require_pushed_authorization_requests": boolean(sent, "require_pushed_authorization_requests"),
+        "require_signed_request_object": boolean(sent, "require_signed_request_object"),
+        "request_object_signing_alg": choice(sent, "request_object_signing_alg", SIGNING_ALGS, "") or None,
+        "request_uris": _request_uris(sent) or None,
     }
     return {member: value for member, value in found.items() if value is not None}
+
+
+def _request_uris(sent: Sent) -> list[str]:
+    """Addresses from which we fetch; a fragment is the hash of what is there."""
+    uris = strings(sent, "request_uris")
+    for uri in uris:
+        if len(uri) > MAX_REQUEST_URI:
+            raise bad(f"request_uris: an address has more than {MAX_REQUEST_URI} characters")
+        link({"request_uris": uri}, "request_uris")
+    return list(uris)

@@ -73,6 +73,11 @@ def pushed_request_brakes(client_id: str, address: str) -> tuple[Brake, ...]:
     return (Brake(_key("pushed request", client_id, network_of(address)), 300, 300),)
 
 
+def request_uri_brakes(client_id: str, address: str) -> tuple[Brake, ...]:
+    """Fetches of request objects that one place can make us do for one client (RFC 9101 section 10.4.1)."""
+    return (Brake(_key("request uri", client_id, network_of(address)), 60, 60),)
+
+
 def client_change_brakes(client_id: str, address: str) -> tuple[Brake, ...]:
     """A client that rewrites its own registration (RFC 7592): every change is recorded."""
     return (Brake(_key("client change", client_id, network_of(address)), 60, 3600),)

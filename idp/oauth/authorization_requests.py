@@ -47,20 +47,21 @@ class AuthorizationRequests:
     """Resolve and read authorization requests, wherever they are sent to."""
 
     def __init__(
-        self, settings: Settings, tokens: Tokens, references: Resolver, extensions: Sequence[Extension]
+        self, settings: Settings, tokens: Tokens, sent: Resolver, pushed: Resolver, extensions: Sequence[Extension]
     ) -> None:  # fmt: skip
         self._settings = settings
         self._tokens = tokens
-        self._references = references
+        self._sent = sent
+        self._pushed = pushed
         self._extensions = extensions
 
     def resolve(self, sent: Parameters, client: Client) -> Asked:
         """What counts of what was sent to the authorization endpoint. Raises ProtocolError."""
-        return self._references(Asked(sent), client)
+        return self._sent(Asked(sent), client)
 
-    def resolve_pushed(self, sent: Parameters, client: Client) -> Asked:  # noqa: ARG002 - request objects are next
+    def resolve_pushed(self, sent: Parameters, client: Client) -> Asked:
         """What counts of what was pushed (RFC 9126 section 3). Raises ProtocolError."""
-        return Asked(sent)
+        return self._pushed(Asked(sent), client)
 
     def read(self, asked: Asked, client: Client) -> AuthorizationRequest:
         """Everything that is asked for, in this order. Raises ProtocolError for the first mistake."""

@@ -111,9 +111,14 @@ def parse(raw: bytes) -> Parameters:
         pairs = parse_qsl(raw.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=MAX_FIELDS)
     except ValueError:
         raise invalid_request("the parameters are not well-formed, or too many", "RFC 6749 Appendix B") from None
+    return checked(pairs)
+
+
+def checked(pairs: Sequence[tuple[str, str]]) -> Parameters:
+    """Parameters whose every text can be kept. Raises invalid_request."""
     for name, value in pairs:
-        if "\x00" in name or "\x00" in value:
-            raise invalid_request("a parameter holds a NUL character", "RFC 6749 Appendix A")
+        if not _utf8(name) or not _utf8(value):
+            raise invalid_request("a parameter holds a NUL or another character that is none", "RFC 6749 Appendix A")
         if len(name) > 128 or len(value) > MAX_VALUE:
             raise invalid_request("a parameter is too long", "RFC 6749 3.1")
     return Parameters(pairs)

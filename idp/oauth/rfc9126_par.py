@@ -19,10 +19,11 @@ from ..domain.throttle import pushed_request_brakes
 from ..errors import ProtocolError, Throttled
 from ..services.pushed_requests import PushedRequests
 from ..settings import Settings
-from .authorization_requests import Asked, AuthorizationRequests
+from .authorization_requests import Asked, AuthorizationRequests, Resolver
 from .requests import Parameters, Received, form, invalid_request, received
 from .responses import Answer, as_response, json_document
 from .rfc6749_client_authentication import ClientAuthentication
+from .rfc9101_request_object import must_sign
 
 PREFIX = "urn:ietf:params:oauth:request_uri:"
 _CREDENTIALS = ("client_id", "client_secret", "client_assertion", "client_assertion_type")
@@ -31,18 +32,19 @@ _CREDENTIALS = ("client_id", "client_secret", "client_assertion", "client_assert
 class PushedReferences:
     """The resolver: what a reference of ours stands for, and who must send one."""
 
-    def __init__(self, settings: Settings, pushed: PushedRequests) -> None:
+    def __init__(self, settings: Settings, pushed: PushedRequests, otherwise: Resolver) -> None:
         self._settings = settings
         self._pushed = pushed
+        self._otherwise = otherwise
 
     def resolve(self, asked: Asked, client: Client) -> Asked:
-        """The pushed request, or what was sent if that is allowed. Raises ProtocolError."""
+        """The pushed request, or what was sent says ``otherwise`` if that is allowed. Raises ProtocolError."""
         sent = asked.parameters
         reference = sent.get("request_uri", "")
         if not reference.startswith(PREFIX):
             if pushed_required(client, self._settings):
                 raise invalid_request("this app must push its requests to /par and send request_uri", "RFC 9126 4")
-            return asked
+            return self._otherwise(asked, client)
         if "request" in sent or "request_uri" in sent.repeated:
             raise invalid_request("request_uri stands alone, with client_id", "RFC 9101 5")
         found = self._pushed.find(reference.removeprefix(PREFIX), client)
@@ -50,6 +52,8 @@ class PushedReferences:
             raise ProtocolError(
                 "invalid_request_uri", "request_uri is unknown, expired, used or another app's", section="RFC 9126 4"
             )
+        if must_sign(client) and not found.signed:
+            raise invalid_request("this app must sign its requests", "RFC 9101 10.5")
         return Asked(Parameters(found.parameters), pushed_as=found.reference_hash.hex(), signed=found.signed)
 
 

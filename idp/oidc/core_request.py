@@ -1,8 +1,7 @@
 """OpenID Connect Core 1.0 section 3.1.2.1 (Authentication Request): the parameters it adds.
 
 Syntax and verification only; what follows from them is one pure function, ``domain.decision``.
-Section 6: request objects are not supported yet, so both ways of passing one are refused with the
-error of section 3.1.2.6, and nothing is fetched.
+Request objects (section 6) have become parameters before they come here (``rfc9101_request_object``).
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from uuid import UUID
 
 from ..domain.claims import SCOPE_OF_CLAIM
 from ..domain.client import Client
-from ..errors import ProtocolError, TokenRejected
+from ..errors import TokenRejected
 from ..oauth.requests import Parameters, invalid_request
 from .core_id_token import IdTokens
 
@@ -32,7 +31,6 @@ class AuthenticationRequests:
 
     def read(self, parameters: Parameters, client: Client) -> dict[str, Any]:
         """Members of AuthorizationRequest. Raises ProtocolError, to be told to the client."""
-        _refuse_request_objects(parameters)
         claims = _open_to(client, _claims(parameters))
         acr_values, essential = _acr(parameters, claims)
         return {
@@ -61,12 +59,6 @@ class AuthenticationRequests:
             return UUID(subject)
         except ValueError:
             return UUID(int=0)  # nobody: whoever is signed in is not who was asked for
-
-
-def _refuse_request_objects(parameters: Parameters) -> None:
-    for name, error in (("request", "request_not_supported"), ("request_uri", "request_uri_not_supported")):
-        if name in parameters:
-            raise ProtocolError(error, f"{name} is not supported", section="OpenID Connect Core 3.1.2.6")
 
 
 def _prompt(parameters: Parameters) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from flask import Blueprint, Flask, Response
 
 from ..domain.claims import KNOWN
+from ..domain.key import SIGNING_ALGS
 from ..domain.session import ACR_SUPPORTED
 from ..errors import Unavailable
 from ..oauth.requests import Received
@@ -97,8 +98,10 @@ def openid_metadata(settings: Settings, own_scopes: list[str]) -> dict[str, obje
         "claim_types_supported": ["normal"],
         "claims_supported": ["sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "sid", *KNOWN],
         "claims_parameter_supported": True,
-        "request_parameter_supported": False,
-        "request_uri_parameter_supported": False,
+        "request_parameter_supported": True,
+        "request_uri_parameter_supported": True,
+        "require_request_uri_registration": True,
+        "request_object_signing_alg_values_supported": list(SIGNING_ALGS),
         "prompt_values_supported": list(PROMPTS),
         "acr_values_supported": list(ACR_SUPPORTED),
         "display_values_supported": ["page", "popup"],

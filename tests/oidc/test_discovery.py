@@ -50,8 +50,10 @@ def test_only_what_works_is_listed(provider: Provider) -> None:
     assert found["id_token_signing_alg_values_supported"] == ["RS256"]
     assert found["authorization_response_iss_parameter_supported"] is True
     assert found["claims_parameter_supported"] is True
-    assert found["request_parameter_supported"] is False
-    assert found["request_uri_parameter_supported"] is False
+    assert found["request_parameter_supported"] is True
+    assert found["request_uri_parameter_supported"] is True
+    assert found["require_request_uri_registration"] is True
+    assert "none" not in found["request_object_signing_alg_values_supported"]
     assert "none" not in found["introspection_endpoint_auth_methods_supported"]
     text = json.dumps(found)
     for absent in ("implicit", "password", "HS256", "plain", "dpop", "device"):
