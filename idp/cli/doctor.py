@@ -15,6 +15,7 @@ from pydantic import SecretStr, ValidationError
 from .. import logs
 from ..errors import ConfigurationError
 from ..settings import Settings, load
+from . import open_files
 from .arguments import leaf
 from .checks import database_checks, file_checks, mail_check, redis_checks
 from .findings import FAIL, Check
@@ -49,6 +50,7 @@ def _checks() -> Iterator[Check]:
     yield Check("settings", "ok", f"{settings.issuer}, all {len(Settings.model_fields)} settings can be used")
     yield from file_checks(settings)
     yield mail_check(settings)
+    yield from open_files.checks(settings)
     yield from redis_checks(settings)
     yield from database_checks(settings)
 

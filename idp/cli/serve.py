@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import ConfigurationError
 from ..metrics import shared_by_workers
-from . import database
+from . import database, open_files
 from .arguments import count, leaf, port
 from .output import Answer
 from .runtime import application, configured
@@ -63,6 +63,7 @@ def _run(arguments: argparse.Namespace) -> Answer:
     address = (arguments.host, arguments.port)
     with shared_by_workers(settings):
         if arguments.streams:
+            open_files.raise_limit(settings.streams_limit + open_files.BESIDES)
             streams(*address, arguments.workers or 1, settings.streams_limit).serve()
         else:
             server(*address, arguments.workers or cores(), arguments.threads).serve()

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import socket
+import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -15,7 +18,7 @@ import requests
 from idp.domain.revocation import RETENTION, Revocation, RevocationKind
 from tests.postgres import PostgresServer
 
-from .process import PATIENCE, Follower, Scene, streaming
+from .process import PATIENCE, Follower, Scene, StreamsProcess, streaming
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -43,6 +46,12 @@ def endings(scene: Scene, transactions: int, of: int, pause: float = 0.0) -> Cal
             time.sleep(pause)
 
     return work
+
+
+def reasons(streams: StreamsProcess) -> list[str | None]:
+    """Why streams have ended, from the log."""
+    lines = [json.loads(line) for line in streams.log.read_text().splitlines() if line.startswith("{")]
+    return [line["reason"] for line in lines if line["event"] == "stream ended"]
 
 
 def test_nothing_is_missed_when_the_process_is_killed_again_and_again(scene: Scene) -> None:
@@ -73,6 +82,40 @@ async def everybody_has(followers: list[Follower], count: int) -> None:
     async with asyncio.timeout(PATIENCE):
         while min(len(follower.seqs) for follower in followers) < count:
             await asyncio.sleep(0.01)
+
+
+def test_two_hundred_streams_while_many_end_sessions_at_once(scene: Scene) -> None:
+    writers, each = 8, 30
+
+    async def play() -> list[list[int]]:
+        loop = asyncio.get_running_loop()
+        running = [asyncio.ensure_future(Follower(scene).follow(writers * each * 3)) for _ in range(200)]
+        await asyncio.gather(*(loop.run_in_executor(None, endings(scene, each, 3, 0.01)) for _ in range(writers)))
+        return await asyncio.gather(*running)
+
+    assert all(seqs == list(range(1, writers * each * 3 + 1)) for seqs in asyncio.run(play()))
+
+
+def test_who_does_not_read_is_cut_off_and_resumes(scene: Scene) -> None:
+    """Twenty megabytes for somebody who takes nothing: more than the kernels between us keep."""
+    total = 150_000
+    with socket.socket() as slow:
+        slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        slow.connect(("127.0.0.1", scene.streams.port))
+        slow.sendall(Follower(scene).request())
+        ending = threading.Thread(target=endings(scene, total // 1000, 1000))
+        ending.start()
+        until(lambda: "too_slow" in reasons(scene.streams))
+        ending.join()
+    follower = Follower(scene)
+    assert asyncio.run(follower.follow(total)) == list(range(1, total + 1))
+
+
+def until(holds: Callable[[], Any]) -> None:
+    finish = time.monotonic() + PATIENCE
+    while not holds():
+        assert time.monotonic() < finish
+        time.sleep(0.05)
 
 
 def test_it_stops_in_order(scene: Scene) -> None:
