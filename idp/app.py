@@ -43,6 +43,7 @@ from .oauth.rfc7523_client_assertion import ClientAssertions, ClientKeys
 from .oauth.rfc7591_registration import RegistrationEndpoint
 from .oauth.rfc7592_configuration import ConfigurationEndpoint
 from .oauth.rfc7662_introspection import Introspection, IntrospectionEndpoint
+from .oauth.rfc8628_device import DeviceAuthorizationEndpoint
 from .oauth.rfc9068_access_token import AccessTokens
 from .oauth.rfc9101_request_object import RequestObjects
 from .oauth.rfc9126_par import PushedReferences, PushedRequestEndpoint
@@ -68,7 +69,8 @@ log = structlog.get_logger(__name__)
 
 MAX_BODY = 128 * 1024
 _PROTOCOL_PATHS = (
-    "/token", "/par", "/introspect", "/revoke", "/revocations", "/userinfo", "/register", "/.well-known/",
+    "/token", "/par", "/introspect", "/revoke", "/revocations", "/userinfo", "/register", "/device_authorization",
+    "/.well-known/",
     "/healthz", "/readyz",
 )  # fmt: skip
 _ALWAYS_ANSWERED = ("/healthz", "/readyz")
@@ -284,6 +286,7 @@ def _token_endpoints(
             settings, services.clients, services.initial_access, stores.throttles, stores.clock, stores.work, address
         ),
         ConfigurationEndpoint(settings, services.clients, stores.throttles, stores.clock, stores.work, address),
+        DeviceAuthorizationEndpoint(settings, authentication, services, stores.throttles, address),
         UserinfoEndpoint(settings.issuer, access_tokens, services.tokens, address),
         RevocationsEndpoint(Following(settings.issuer, access_tokens, stores.revocations), address),
     )

@@ -19,6 +19,7 @@ from idp.domain.event import SecurityEvent
 from idp.domain.interaction import AuthorizationRequest, Interaction
 from idp.domain.key import KeyState, SigningKey
 from idp.domain.outbox import OutboxMessage
+from idp.domain.polled import PolledKind, PolledRequest
 from idp.domain.refresh import RefreshFamily
 from idp.domain.revocation import Revocation, RevocationKind
 from idp.domain.scope import Resource, Scope
@@ -104,6 +105,15 @@ def a_code(session: Session, client: Client, **members: Any) -> AuthorizationCod
         "redirect_uri": "https://photos.example/callback", "scope": ("openid",), "resources": (), "nonce": "n",
         "code_challenge": "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM", "auth_time": NOW, "acr": "aal1",
         "amr": ("pwd",), "created_at": NOW, "expires_at": NOW + timedelta(seconds=60),
+    })  # fmt: skip
+
+
+def a_polled_request(client: Client | None = None, **members: Any) -> PolledRequest:
+    """A device that waits for its person for ten minutes."""
+    return _made(PolledRequest, members, {
+        "id": uuid4(), "kind": PolledKind.DEVICE, "code_hash": a_hash(), "user_code_hash": a_hash(),
+        "client_id": client.client_id if client else "app", "scope": ("openid",), "address": "192.0.2.9",
+        "user_agent": "TV/1", "interval": 5, "created_at": NOW, "expires_at": NOW + timedelta(minutes=10),
     })  # fmt: skip
 
 

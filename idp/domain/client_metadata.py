@@ -29,6 +29,9 @@ _SPECIFICATIONS: Sequence[Callable[[Sent], Mapping[str, object]]] = (
 )  # fmt: skip
 """Each reads the members of one specification beyond RFC 7591 and says what of them is kept."""
 
+FOUNDING = {GrantType.AUTHORIZATION_CODE, GrantType.DEVICE_CODE}
+"""The grants of which refresh tokens come."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClientMetadata:
@@ -80,8 +83,8 @@ def _together(metadata: ClientMetadata, sent: Mapping[str, object]) -> None:
     grants, method = metadata.grant_types, metadata.token_endpoint_auth_method
     if GrantType.AUTHORIZATION_CODE in grants and not metadata.redirect_uris:
         raise bad("redirect_uris is required for the authorization_code grant", "invalid_redirect_uri")
-    if GrantType.REFRESH_TOKEN in grants and GrantType.AUTHORIZATION_CODE not in grants:
-        raise bad("grant_types: refresh_token needs authorization_code")
+    if GrantType.REFRESH_TOKEN in grants and not set(grants) & FOUNDING:
+        raise bad("grant_types: refresh_token needs a grant that a person gives, such as authorization_code")
     if GrantType.CLIENT_CREDENTIALS in grants and method is AuthMethod.NONE:
         raise bad("grant_types: client_credentials is for confidential clients (RFC 6749 4.4)")
     if metadata.jwks is not None and metadata.jwks_uri is not None:

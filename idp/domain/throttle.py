@@ -88,6 +88,22 @@ def client_secret_brakes(client_id: str, address: str) -> tuple[Brake, ...]:
     return (Brake(_key("client secret", client_id, network_of(address)), 50, 300),)
 
 
+def user_code_brakes(user_id: UUID, address: str) -> tuple[Brake, ...]:
+    """Wrong user codes of one person and from one place (RFC 8628 section 5.1): ten a minute, sixty an hour."""
+    person, place = str(user_id), network_of(address)
+    return (
+        Brake(_key("user code", person), 10, 60),
+        Brake(_key("user code", person, "hour"), 60, 3600),
+        Brake(_key("user code", "from", place), 10, 60),
+        Brake(_key("user code", "from", place, "hour"), 60, 3600),
+    )
+
+
+def device_request_brakes(client_id: str, address: str) -> tuple[Brake, ...]:
+    """New device codes of one client from one place, each of which is kept for a day (RFC 8628 section 3.1)."""
+    return (Brake(_key("device request", client_id, network_of(address)), 200, 300),)
+
+
 def mail_brakes(user_id: UUID, *, verified: bool) -> tuple[Brake, ...]:
     """Mails to one person about their sign-ins. An address that nobody verified may be a stranger's."""
     limit, window_seconds = (5, 3600) if verified else (1, 86400)

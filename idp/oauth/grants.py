@@ -13,7 +13,7 @@ from authlib.oauth2 import OAuth2Request
 from authlib.oauth2.rfc6749 import BaseGrant, TokenEndpointMixin
 from authlib.oauth2.rfc6749.requests import BasicOAuth2Payload
 
-from ..domain.client import Client
+from ..domain.client import Client, GrantType
 from ..domain.scope import parse_scope
 from ..errors import ProtocolError
 from ..services.codes import Grant
@@ -72,6 +72,30 @@ class Answering(BaseGrant, TokenEndpointMixin):
 
     def save_token(self, token: TokenAnswer) -> None:
         """Whatever there is to keep has been kept by the service, in its transaction."""
+
+
+class OwnGrant(Answering):
+    """A grant that Authlib knows nothing of: who may use it is asked here, the rest is ``granted``'s."""
+
+    GRANT_TYPE: GrantType
+
+    def validate_token_request(self) -> None:
+        """The client, what it is registered for, then everything else."""
+        wrapped = self.authenticate_token_endpoint_client()
+        if self.GRANT_TYPE not in wrapped.client.grant_types:
+            raise ProtocolError(
+                "unauthorized_client", f"the client is not registered for {self.GRANT_TYPE}", section="RFC 6749 5.2"
+            )  # fmt: skip
+        self.request.client = wrapped
+        self.grant = self.granted(wrapped.client)
+
+    def granted(self, client: Client) -> Grant:
+        """Everything the answer is made from; raises ProtocolError."""
+        raise NotImplementedError
+
+    def create_token_response(self) -> tuple[int, TokenAnswer, object]:
+        """As Authlib's dispatcher wants it."""
+        return 200, self.generate_token(), ()
 
 
 class AuthlibClient:

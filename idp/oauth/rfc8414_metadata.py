@@ -26,6 +26,7 @@ def metadata(settings: Settings, own_scopes: Sequence[str]) -> dict[str, object]
         "issuer": settings.issuer,
         "authorization_endpoint": url("/authorize"),
         "token_endpoint": url("/token"),
+        "device_authorization_endpoint": url("/device_authorization"),
         "jwks_uri": url(JWKS_PATH),
         "revocation_endpoint": url("/revoke"),
         "introspection_endpoint": url("/introspect"),

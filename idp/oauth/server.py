@@ -31,11 +31,12 @@ from ..services.codes import Grant
 from .grants import TokenAnswer, TokenRequest
 from .rfc6749_client_authentication import ClientAuthentication
 from .rfc6749_grants import CodeGrant, CredentialsGrant, RefreshGrant
+from .rfc8628_device import DeviceGrant
 
 # Every grant of Authlib writes live tokens at DEBUG (authlib.md 1.3 #18).
 logging.getLogger("authlib").setLevel(logging.WARNING)
 
-GRANTS = (CodeGrant, RefreshGrant, CredentialsGrant)
+GRANTS = (CodeGrant, RefreshGrant, CredentialsGrant, DeviceGrant)
 
 MakeAnswer = Callable[[Grant, Client], TokenAnswer]
 

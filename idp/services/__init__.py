@@ -22,6 +22,7 @@ from .initial_access import InitialAccess
 from .interactions import InteractionFlow
 from .keys import Keys
 from .notices import Notices
+from .polling import Polling
 from .pushed_requests import PushedRequests
 from .refresh import Refreshing
 from .resources import Resources
@@ -44,6 +45,7 @@ class Services:
     interactions: InteractionFlow
     pushed_requests: PushedRequests
     codes: Codes
+    polling: Polling
     refresh: Refreshing
     tokens: Tokens
     keys: Keys
@@ -62,14 +64,16 @@ def build(stores: Stores, settings: Settings, master_keys: MasterKeys) -> Servic
     sessions = SessionControl(stores, settings)
     keys = Keys(stores, settings)
     tokens = Tokens(stores, settings.issuer, sessions)
+    consents = Consents(stores, sessions)
     return Services(
         work=stores.work,
         clock=stores.clock,
         accounts=Accounts(stores, settings, sessions),
         sign_in=SignIn(stores, settings, sessions),
         sessions=sessions,
-        consents=Consents(stores, sessions),
+        consents=consents,
         interactions=InteractionFlow(stores, settings),
+        polling=Polling(stores, settings, master_keys, consents),
         pushed_requests=PushedRequests(stores, settings),
         codes=Codes(stores, settings, master_keys, sessions),
         refresh=Refreshing(stores, settings, master_keys, sessions, tokens),

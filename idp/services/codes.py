@@ -106,7 +106,7 @@ class Codes:
     def redeem(self, found: AuthorizationCode, client: Client) -> Grant:
         """Use a compared code up and create what it stands for. In the caller's transaction."""
         now = self._stores.clock.now()
-        self._hold_consent(found, client)
+        self._founding.hold_consent(found.user_id, client, scope_with_claims(found.scope, found.claims))
         scope = still_allowed(found.scope, client)
         sid = self._stores.randomness.uuid()
         if not self._stores.codes.claim(found.code_hash, now, sid):
@@ -127,18 +127,6 @@ class Codes:
         )  # fmt: skip
 
     # ── inside ───────────────────────────────────────────────────────────────────────────────────
-
-    def _hold_consent(self, found: AuthorizationCode, client: Client) -> None:
-        """Consent may have been withdrawn since the code was issued, or be about to be.
-
-        Held first, before code, session and client session, as everybody who withdraws does: so a
-        withdrawal that committed is seen, and one that comes later sees what this creates.
-        """
-        if client.trusted:
-            return
-        consent = self._stores.consents.hold(found.user_id, client.client_id)
-        if consent is None or not consent.covers(scope_with_claims(found.scope, found.claims)):
-            raise invalid_grant("the consent of this code has been withdrawn", "RFC 6749 5.2")
 
     def _not_claimed(self, found: AuthorizationCode) -> ProtocolError:
         used = self._stores.codes.get(found.code_hash)

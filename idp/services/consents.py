@@ -65,10 +65,13 @@ class Consents:
 
     def allow(self, interaction: Interaction, session: Session) -> None:
         """The person pressed Allow. In the caller's transaction."""
-        request, now = interaction.request, self._stores.clock.now()
-        self._stores.consents.allow(session.user_id, request.client_id, request.to_consent, now)
+        self.permit(session, interaction.request.client_id, interaction.request.to_consent, Origin())
         self._stores.interactions.consented(interaction.id, session.id)
-        self._record("consent.allowed", session.user_id, request.client_id, Origin(), scopes=list(request.to_consent))
+
+    def permit(self, session: Session, client_id: str, scopes: tuple[str, ...], origin: Origin) -> None:
+        """Add to what the person allows a client. In the caller's transaction."""
+        self._stores.consents.allow(session.user_id, client_id, scopes, self._stores.clock.now())
+        self._record("consent.allowed", session.user_id, client_id, origin, scopes=list(scopes))
 
     def apps(self, user: User) -> tuple[AppView, ...]:
         """Every app that has consent or holds a session, latest use first."""

@@ -17,6 +17,7 @@ from ..domain.ports import Stores
 from ..domain.refresh import RefreshFamily, format_token
 from ..domain.scope import OFFLINE_ACCESS
 from ..domain.session import ClientSession
+from ..errors import ProtocolError
 from ..settings import Settings
 
 
@@ -46,6 +47,18 @@ class Founding:
         self._stores = stores
         self._settings = settings
         self._keys = master_keys
+
+    def hold_consent(self, user_id: UUID, client: Client, scopes: tuple[str, ...]) -> None:
+        """Consent may have been withdrawn since it was given, or be about to be: invalid_grant.
+
+        Held first, before what is redeemed, Session and client session, as everybody who withdraws does: so
+        a withdrawal that committed is seen, and one that comes later sees what this creates.
+        """
+        if client.trusted:
+            return
+        consent = self._stores.consents.hold(user_id, client.client_id)
+        if consent is None or not consent.covers(scopes):
+            raise ProtocolError("invalid_grant", "the consent has been withdrawn", section="RFC 6749 5.2")
 
     def client_session(
         self, sid: UUID, granted: Granted, client: Client, now: datetime, *, session_id: UUID | None, device_id: UUID

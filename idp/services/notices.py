@@ -54,6 +54,14 @@ class Notices:
             [self._message(MessageKind.MAIL, session.created_at, payload, user_id=user.id, session_id=session.id)]
         )
 
+    def device_connected(self, user_id: UUID, client_id: str, now: datetime) -> None:
+        """Put the mail about an app that was let in by a code shown on another device (RFC 8628 section 5.4)."""
+        user = self._stores.users.get(user_id)
+        if user is None or not self._may_mail(user):
+            return
+        payload = {"template": "device_connected", "user_id": str(user_id), "client_id": client_id}
+        self._stores.outbox.put([self._message(MessageKind.MAIL, now, payload, user_id=user_id)])
+
     def told(self, user_id: UUID) -> Mapping[UUID, Sequence[Telling]]:
         """Of each Session that ended lately, which apps were told of it: the latest word to each. One query."""
         tellings = self._stores.outbox.tellings(user_id, self._stores.clock.now() - SHOWN)

@@ -54,13 +54,14 @@ class Current:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AppUse:
-    """An app that holds something of a device's sessions."""
+    """An app that holds something of a device's sessions; ``by_code``: it is the device (RFC 8628)."""
 
     client_id: str
     name: str
     host: str | None
     offline: bool
     last_used: datetime
+    by_code: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -263,4 +264,5 @@ def _app_use(item: ClientSession, client: Client) -> AppUse:
         host=client.host,
         offline=item.offline,
         last_used=item.last_used_at,
+        by_code=item.session_id is None,
     )

@@ -19,6 +19,7 @@ from sqlalchemy import ColumnElement, Delete, Integer, Table, and_, bindparam, d
 from .columns import SecondsAfter, UtcDateTime
 from .database import Database
 from .liveness import NEEDS_NO_SESSION
+from .polled_tables import polled_requests
 from .tables import (
     assertion_ids,
     client_sessions,
@@ -67,6 +68,7 @@ _UNUSED_CLIENT_SESSION = and_(
 
 _SWEEPS = (
     _Sweep(codes, codes.c.expires_at < _BEFORE, timedelta(days=1)),
+    _Sweep(polled_requests, polled_requests.c.expires_at < _BEFORE, timedelta(days=1)),
     _Sweep(interactions, interactions.c.expires_at < _BEFORE, timedelta(hours=1)),
     _Sweep(pushed_requests, pushed_requests.c.expires_at < _BEFORE, timedelta(days=1)),  # as long as an interaction
     _Sweep(

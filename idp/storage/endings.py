@@ -13,6 +13,9 @@ all of these; a redemption holds its consent first):
    before its Session; waiting for it here, with its Session in hand, would be a deadlock. Whoever holds
    one will find the Session ended.
 
+Approved requests that wait for their client to come back (RFC 8628, CIBA) are codes in all this: a redemption
+claims its row before the Session it was approved in, and an approval takes its row before that Session too.
+
 Each UPDATE repeats the condition, so a row that somebody else ended meanwhile is neither written twice
 nor reported. On SQLite the one writer needs no row locks.
 """
@@ -25,7 +28,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, Text, Update, Uuid, bindparam, or_, select, update
+from sqlalchemy import ColumnElement, Select, Table, Text, Update, Uuid, bindparam, or_, select, update
 
 from ..domain.session import (
     ClientOfUser,
@@ -42,10 +45,11 @@ from ..domain.session import (
 )  # fmt: skip
 from .database import AnyRow, Database
 from .liveness import NOW
+from .polled_tables import polled_requests
 from .rows import CLIENT_SESSION, SESSION
 from .tables import client_sessions, codes, sessions
 
-_S, _C, _K = sessions.c, client_sessions.c, codes.c
+_S, _C, _K, _P = sessions.c, client_sessions.c, codes.c, polled_requests.c
 _USER, _DEVICE = bindparam("user_id_", type_=Uuid), bindparam("device_id_", type_=Uuid)
 _SESSION, _SID = bindparam("session_id_", type_=Uuid), bindparam("sid_", type_=Uuid)
 _CLIENT = bindparam("client_id_", type_=Text)
@@ -59,6 +63,7 @@ class _Aim:
     sessions: ColumnElement[bool] | None
     client_sessions: ColumnElement[bool]
     codes: ColumnElement[bool] | None = None
+    polled: ColumnElement[bool] | None = None
     codes_first: bool = False
 
 
@@ -74,11 +79,14 @@ _AIMS: dict[type, _Aim] = {
         (_S.user_id == _USER) & (_S.id != _SESSION),
         (_C.user_id == _USER) & or_(_C.session_id.is_(None), _C.session_id != _SESSION),
     ),
-    WholeUser: _Aim(_S.user_id == _USER, _C.user_id == _USER, _K.user_id == _USER),
-    WholeClient: _Aim(None, _C.client_id == _CLIENT, _K.client_id == _CLIENT, codes_first=True),
+    WholeUser: _Aim(_S.user_id == _USER, _C.user_id == _USER, _K.user_id == _USER, _P.user_id == _USER),
+    WholeClient: _Aim(
+        None, _C.client_id == _CLIENT, _K.client_id == _CLIENT, _P.client_id == _CLIENT, codes_first=True
+    ),
     ClientOfUser: _Aim(
         None, (_C.user_id == _USER) & (_C.client_id == _CLIENT),
-        (_K.client_id == _CLIENT) & (_K.user_id == _USER), codes_first=True,
+        (_K.client_id == _CLIENT) & (_K.user_id == _USER), (_P.client_id == _CLIENT) & (_P.user_id == _USER),
+        codes_first=True,
     ),
     OneClientSession: _Aim(None, _C.id == _SID),
 }  # fmt: skip
@@ -112,15 +120,19 @@ def _end_client_sessions(aim: _Aim) -> _LockedUpdate:
     )
 
 
-def _use_up_codes(aim: _Aim) -> Update | None:
-    if aim.codes is None:
-        return None
-    unused = select(_K.code_hash).where(aim.codes, _K.used_at.is_(None)).order_by(_K.code_hash)
-    return (
-        update(codes)
-        .where(_K.code_hash.in_(_locking(unused, skip_locked=not aim.codes_first)), _K.used_at.is_(None))
-        .values(used_at=NOW)
-    )
+def _use_up_codes(aim: _Aim) -> Sequence[Update]:
+    """What could still become a client session: authorization codes, and requests that are polled for."""
+    return [
+        _use_up(table, aimed, skip_locked=not aim.codes_first)
+        for table, aimed in ((codes, aim.codes), (polled_requests, aim.polled))
+        if aimed is not None
+    ]
+
+
+def _use_up(table: Table, aimed: ColumnElement[bool], *, skip_locked: bool) -> Update:
+    key, open_still = table.primary_key.columns[0], table.c.used_at.is_(None)
+    unused = select(key).where(aimed, open_still).order_by(key)
+    return update(table).where(key.in_(_locking(unused, skip_locked)), open_still).values(used_at=NOW)
 
 
 def _locking(query: Select[Any], skip_locked: bool = False) -> Select[Any]:
@@ -174,8 +186,8 @@ class Endings:
             self._db.rows(statement.lock, values)
         return self._db.changed(statement.write, values)
 
-    def _use_up(self, statement: Update | None, values: dict[str, Any]) -> None:
-        if statement is not None:
+    def _use_up(self, statements: Sequence[Update], values: dict[str, Any]) -> None:
+        for statement in statements:
             self._db.count(statement, values)
 
 

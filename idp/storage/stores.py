@@ -27,6 +27,7 @@ from .interactions import SqlInteractions
 from .leases import Leases
 from .outbox import SqlOutbox
 from .passwords import ArgonPasswords
+from .polled_requests import SqlPolledRequests
 from .pushed_requests import SqlPushedRequests
 from .redis_throttles import RedisThrottles
 from .redis_url import servers as redis_servers
@@ -84,6 +85,7 @@ def build_stores(
         interactions=SqlInteractions(database),
         pushed_requests=SqlPushedRequests(database),
         codes=SqlCodes(database),
+        polled_requests=SqlPolledRequests(database),
         refresh_families=SqlRefreshFamilies(database),
         signing_keys=SqlSigningKeys(database),
         revocations=SqlRevocations(database),

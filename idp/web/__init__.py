@@ -20,6 +20,7 @@ from .account import AccountPages
 from .apps import AppPages
 from .assets import Assets, static_files
 from .consent import ConsentPages
+from .device_code import DeviceCodePages
 from .errors import register_error_handlers
 from .forms import CSRF_FIELD
 from .languages import speak
@@ -38,7 +39,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Mails", "add_security_headers", "blueprint", "check_accent", "register_error_handlers", "static_files"]
 
-_EDGES = (SignInPages, RegistrationPages, ConsentPages, AccountPages, SessionPages, AppPages, SignOutPages)
+_EDGES = (
+    SignInPages, RegistrationPages, ConsentPages, DeviceCodePages, AccountPages, SessionPages, AppPages, SignOutPages,
+)  # fmt: skip
 
 
 def blueprint(settings: Settings, services: Services, browser: Browser) -> Blueprint:

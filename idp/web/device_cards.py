@@ -67,11 +67,17 @@ def device_card(view: DeviceView, now: datetime) -> DeviceCard:
         this=view.this,
         active=active_now(view.last_seen, now),
         seen=moment(view.last_seen, now),
-        signed_in=signed_in(latest.auth_time, latest.amr) if latest else gettext("Only apps still have access here"),
+        signed_in=signed_in(latest.auth_time, latest.amr) if latest else _without_session(view),
         apps=listed(list(dict.fromkeys(clean_name(app.name) for app in view.apps))),
         address=short_address(latest.address) if latest else "",
         details=_details(view, latest),
     )
+
+
+def _without_session(view: DeviceView) -> str:
+    if any(app.by_code for app in view.apps):
+        return gettext("Connected with a code, %(when)s", when=exactly(view.device.created_at))
+    return gettext("Only apps still have access here")
 
 
 def _details(view: DeviceView, latest: Session | None) -> tuple[tuple[str, str], ...]:

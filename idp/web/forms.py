@@ -112,3 +112,13 @@ class RegistrationForm(Guarded):
     )
     email = _email()
     password = _password("new-password", lazy_gettext("Choose a password."))
+
+
+class UserCodeForm(Guarded):
+    """The code that a device shows (RFC 8628 section 3.3); how it is spelled is ``domain.polled``'s to say."""
+
+    user_code = StringField(
+        lazy_gettext("Code"),
+        validators=[InputRequired(lazy_gettext("Enter the code that your device shows."))],
+        render_kw={"autocomplete": "off", "autocapitalize": "characters", "spellcheck": "false"},
+    )

@@ -40,7 +40,7 @@ from .presentation import exactly, read_agent
 log = structlog.get_logger(__name__)
 
 NO_SERVER = "no mail server is configured"
-_KNOWN = ("new_device", "session_ended")
+_KNOWN = ("new_device", "session_ended", "device_connected")
 _HARMFUL = re.compile(r"[:/\\@]|[.\u3002](?=\w)|(?:\d\W*){5}")
 _LONGEST_NAME = 50
 

@@ -12,7 +12,10 @@ from dataclasses import dataclass
 from urllib.parse import urlencode
 from uuid import UUID
 
+from ..domain.polled import read_user_code, shown_user_code
+
 ACCOUNT, SESSIONS, APPS = "/account", "/account/sessions", "/account/apps"
+DEVICE = "/device"
 LOGIN, NEW_ACCOUNT, CONSENT, RESUME = "/login", "/login/new", "/consent", "/authorize/resume"
 SIGN_OUT, SIGNED_OUT, TELL_APPS = "/account/sign-out", "/signed-out", "/logout/apps"
 
@@ -26,14 +29,17 @@ _ACTIONS = {
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """A page of ours by name, with the one id that some of them need."""
+    """A page of ours by name, with the one id that some of them need, or the user code of a device grant."""
 
     name: str
     device: UUID | None = None
+    user_code: str | None = None
 
     @property
     def path(self) -> str:
-        """The path below the issuer's."""
+        """The path below the issuer's, with the query that it needs."""
+        if self.name == "device":
+            return local("", DEVICE, {"user_code": shown_user_code(self.user_code)} if self.user_code else None)
         return {**_PAGES, **_ACTIONS}[self.name].format(device=self.device)
 
     @property
@@ -41,6 +47,8 @@ class Destination:
         """How to carry this destination through a form's address; the default needs nothing."""
         if self == HOME:
             return {}
+        if self.user_code is not None:
+            return {"to": self.name, "user_code": self.user_code}
         return {"to": self.name} if self.device is None else {"to": self.name, "device": str(self.device)}
 
 
@@ -50,6 +58,8 @@ HOME = Destination("sessions")
 def read_destination(args: Mapping[str, str]) -> Destination:
     """The destination that a query names; the list of devices if it names none of ours."""
     name = args.get("to", HOME.name)
+    if name == "device":
+        return Destination(name, user_code=read_user_code(args.get("user_code", "")))
     if name == "end-device":
         device = read_uuid(args.get("device", ""))
         return HOME if device is None else Destination(name, device)

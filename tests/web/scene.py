@@ -19,6 +19,7 @@ from idp.domain.decision import AskConsent, Decision, SignIn
 from idp.domain.device import Device, Origin
 from idp.domain.interaction import AuthorizationRequest, Interaction
 from idp.domain.outbox import Telling
+from idp.domain.polled import PolledKind, PolledRequest
 from idp.domain.session import EndReason, Factor, Session
 from idp.domain.user import User
 from idp.errors import NotFound, ProofRequired, SignInRefused
@@ -38,6 +39,7 @@ CHROME = (
 )
 TOKEN = "the-token"
 INTERACTION = "i" * 43
+USER_CODE = "WDJBMJHT"
 
 USER = User(
     id=UUID(int=1), email="maria@example.com", email_verified=True, password_hash=None,
@@ -190,6 +192,12 @@ class Scene:
                 app=self._app,
                 remove_app=lambda user_id, client_id, origin: self.done.append(("remove", client_id)),
             ),
+            polling=SimpleNamespace(
+                by_user_code=lambda code, current, origin: self._by_user_code(code),
+                client=lambda request: self.client,
+                approve=lambda request, *_: self.done.append(("approve", request.id)),
+                deny=lambda request, *_: self.done.append(("deny", request.id)),
+            ),
             interactions=SimpleNamespace(
                 get=self._get,
                 expired=lambda interaction: self.expired,
@@ -230,6 +238,15 @@ class Scene:
             if app.client.client_id == client_id:
                 return app
         raise NotFound(client_id)
+
+    def _by_user_code(self, code: str) -> PolledRequest:
+        if code != USER_CODE:
+            raise NotFound("user code")
+        return PolledRequest(
+            id=UUID(int=77), kind=PolledKind.DEVICE, code_hash=b"", client_id=self.client.client_id, interval=5,
+            scope=("openid", "email"), address="2001:db8:7:1::5", user_agent=FIREFOX, created_at=NOW,
+            expires_at=NOW + timedelta(minutes=10),
+        )  # fmt: skip
 
     def _get(self, interaction_id: str) -> Interaction:
         if interaction_id != INTERACTION:

@@ -268,3 +268,19 @@ def test_a_mail_holds_no_secret(idp: Provider) -> None:
     assert ada.session
     assert str(ada.session.id) not in mail
     assert set(message.payload) == {"template", "user_id", "session_id"}
+
+
+@pytest.mark.parametrize("verified", [True, False])
+def test_a_device_was_connected(idp: Provider, verified: bool) -> None:
+    ada = idp.sign_in()
+    assert ada.user
+    if not verified:
+        idp.stores.users.save(replace(ada.user, email_verified=False))
+    message = put(idp, ada, template="device_connected", client_id=idp.register("TV").id)
+    mail = Mails(idp.flask, idp.settings, idp.stores, None).write(message)
+    assert mail["Subject"] == "TV is connected to your account"
+    text = mail.get_body(("plain",))
+    assert text is not None
+    assert "with a code that was shown on another device" in text.get_content()
+    assert ("Hello Ada" in text.get_content()) is verified
+    assert DEVICES in text.get_content()

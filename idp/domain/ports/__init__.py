@@ -28,7 +28,7 @@ from .record import (
     Throttles,
     Tombstones,
 )
-from .requests import Codes, Interactions, PushedRequests, RefreshFamilies
+from .requests import Codes, Interactions, PolledRequests, PushedRequests, RefreshFamilies
 
 __all__ = [
     "AssertionIds",
@@ -44,6 +44,7 @@ __all__ = [
     "Interactions",
     "Outbox",
     "PasswordHasher",
+    "PolledRequests",
     "PushedRequests",
     "Randomness",
     "RefreshFamilies",
@@ -80,6 +81,7 @@ class Stores:
     interactions: Interactions
     pushed_requests: PushedRequests
     codes: Codes
+    polled_requests: PolledRequests
     refresh_families: RefreshFamilies
     signing_keys: SigningKeys
     revocations: Revocations

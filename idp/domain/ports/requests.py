@@ -1,15 +1,18 @@
-"""What is under way: interactions, pushed requests, codes, refresh families."""
+"""What is under way: interactions, pushed and polled requests, codes, refresh families."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
 from ..code import AuthorizationCode
 from ..interaction import Interaction
+from ..polled import PolledRequest
 from ..pushed_request import PushedRequest
 from ..refresh import RefreshFamily
+from ..session import Session
 
 
 class Interactions(Protocol):
@@ -52,6 +55,47 @@ class Codes(Protocol):
 
     def redeemed(self, code_hash: bytes, sid: UUID) -> None:
         """Remember what the code has joined instead of creating it."""
+        ...
+
+
+class PolledRequests(Protocol):
+    """Locked before Sessions and client sessions, after consents; everywhere in that order."""
+
+    def add(self, request: PolledRequest) -> bool:
+        """False, and nothing is added, if the user code is taken."""
+        ...
+
+    def get(self, request_id: UUID) -> PolledRequest | None: ...
+
+    def by_code(self, code_hash: bytes) -> PolledRequest | None:
+        """In whatever state: used, denied and expired ones stay for a day."""
+        ...
+
+    def by_user_code(self, user_code_hash: bytes, now: datetime) -> PolledRequest | None:
+        """Only what a person may decide about now."""
+        ...
+
+    def waiting_for(self, user_id: UUID, kind: str, now: datetime) -> Sequence[PolledRequest]:
+        """Those of a kind that wait for this person's decision, oldest first."""
+        ...
+
+    def polled(self, request_id: UUID, now: datetime, soon: datetime, more: int) -> bool:
+        """Count one poll: False if it came sooner than ``interval`` after the last, which grows by ``more``.
+
+        ``soon`` is the time compared with: ``now`` and a little tolerance.
+        """
+        ...
+
+    def approve(self, request_id: UUID, session: Session, now: datetime) -> bool:
+        """Decide once, if it still waits for anybody or for this person: False if nothing was decided."""
+        ...
+
+    def deny(self, request_id: UUID, now: datetime) -> bool:
+        """The same, with the opposite answer; for ever."""
+        ...
+
+    def claim(self, request_id: UUID, now: datetime) -> bool:
+        """Use an approved one up: True once; False ever after, and after what ended it."""
         ...
 
 
