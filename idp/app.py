@@ -54,6 +54,7 @@ from .oidc.core_request import AuthenticationRequests
 from .oidc.core_userinfo import UserinfoEndpoint
 from .oidc.discovery import DiscoveryEndpoint
 from .oidc.frontchannel_logout import FrontchannelLogout
+from .oidc.jarm import SignedResponses
 from .oidc.rp_initiated_logout import LogoutEndpoint
 from .outgoing import Outgoing
 from .paths import MIGRATIONS, TEMPLATES
@@ -231,7 +232,8 @@ def _mount_protocol(
     endpoints = (*_token_endpoints(settings, stores, services, id_tokens, reading), discovery)
     for endpoint in endpoints:
         endpoint.mount(programs)
-    AuthorizationEndpoint(settings, services, browser, reading, ResponseModes(settings.issuer)).mount(front_channel)
+    modes = ResponseModes(settings.issuer, SignedResponses(settings.issuer, services.keys, stores.clock).sign)
+    AuthorizationEndpoint(settings, services, browser, reading, modes).mount(front_channel)
     telling = FrontchannelLogout(settings, services.frontchannel, browser)
     for page in (telling, LogoutEndpoint(settings, services, browser, id_tokens, telling)):
         page.mount(front_channel)

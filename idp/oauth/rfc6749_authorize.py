@@ -77,7 +77,7 @@ class AuthorizationEndpoint:
             redirect_uri = vetted_redirect_uri(parameters, client)
         except ProtocolError:
             raise error from None
-        way = WayBack(redirect_uri, parameters.get("state"), mode_of_error(parameters))
+        way = WayBack(redirect_uri, parameters.get("state"), mode_of_error(parameters, client))
         return self._modes.send(way, client, error.body())
 
     # ── the answer ───────────────────────────────────────────────────────────────────────────────

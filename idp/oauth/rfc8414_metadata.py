@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ..domain.authorization_metadata import RESPONSE_MODES
 from ..domain.client import AuthMethod, GrantType
 from ..domain.client_metadata import SIGNING_ALGS
 from ..domain.scope import STANDARD_SCOPES
 from ..settings import Settings
-from .response_modes import RESPONSE_MODES
 from .rfc7517_jwks import PATH as JWKS_PATH
 from .rfc7636_pkce import METHODS
 

@@ -101,6 +101,7 @@ def openid_metadata(settings: Settings, own_scopes: list[str]) -> dict[str, obje
         "request_parameter_supported": True,
         "request_uri_parameter_supported": True,
         "require_request_uri_registration": True,
+        "authorization_signing_alg_values_supported": list(settings.signing_algs),
         "request_object_signing_alg_values_supported": list(SIGNING_ALGS),
         "prompt_values_supported": list(PROMPTS),
         "acr_values_supported": list(ACR_SUPPORTED),
