@@ -1,5 +1,7 @@
 """A protected API: notes, by person, for whoever brings an access token for this API (RFC 6750).
 
+Apps call ``/notes``; agents call the same through ``/mcp`` (``mcp``).
+
 It knows the provider by its address alone: the SDK checks each token by the published keys, and follows
 the provider's revocations to know whether its session lives (mode ``stream``). Notes are kept in memory
 and end with the process.
@@ -15,6 +17,7 @@ from werkzeug.exceptions import HTTPException
 
 from ..resource_server import ProtectedResource, Verifier
 from ..resource_server.flask import current_token, init_app, require_token
+from .mcp import McpServer, notes_tools
 from .places import API_ID, SCOPES, Places, read_places
 
 _MOST_NOTES = 20
@@ -67,6 +70,8 @@ def create_app(places: Places) -> Flask:
             return jsonify(error="invalid_note", error_description='send JSON: {"text": "1 to 500 characters"}'), 400
         notes.add(current_token().sub, text)
         return jsonify(notes=notes.of(current_token().sub), **_caller()), 201
+
+    McpServer("Notes", verifier, notes_tools(notes.of, notes.add)).mount(app)
 
     @app.get("/healthz")
     def health() -> dict[str, str]:
