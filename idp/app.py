@@ -274,7 +274,7 @@ def _token_endpoints(
     )
     authentication = ClientAuthentication(services.clients, assertions, stores.throttles, stores.clock)
     answers = TokenAnswers(access_tokens, stores.clock, (id_tokens.add,))
-    server = IdpServer(authentication, services, answers.make)
+    server = IdpServer(authentication, services, access_tokens, answers.make)
     introspection = Introspection(settings.issuer, access_tokens, services.refresh, services.tokens)
     return (
         TokenEndpoint(server, settings.url("/token"), address),

@@ -167,7 +167,8 @@ class Provider:
 
     def register(self, name: str = "Photos", **metadata: Any) -> App:
         """An operator's client, confidential unless said otherwise; its consent is asked for."""
-        operator = {k: metadata.pop(k) for k in ("trusted", "pkce_required", "refresh_grace") if k in metadata}
+        decided = ("trusted", "pkce_required", "refresh_grace", "exchange")
+        operator = {name: metadata.pop(name) for name in decided if name in metadata}
         origin = metadata.pop("origin", ClientOrigin.OPERATOR)
         client_id = metadata.pop("client_id", None)
         members = {"client_name": name, "redirect_uris": [CALLBACK], "grant_types": list(WITH_REFRESH)} | metadata

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from ..domain.client import AuthMethod, Client, ClientOrigin, GrantType
+from ..domain.exchange import ExchangePolicy
 from ..errors import InputRefused
 from .arguments import Group, json_pair
 from .output import Answer, details, moment, table
@@ -68,6 +70,17 @@ def _add_members(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--refresh-grace", type=_grace, metavar="SECONDS", help="0 is strict; 'default' as IDP_REFRESH_GRACE"
     )
+    _add_exchange(parser)
+
+
+def _add_exchange(parser: argparse.ArgumentParser) -> None:
+    """RFC 8693. Whoever names a target says all of the policy anew."""
+    parser.add_argument("--exchange-target", dest="exchange_targets", action="append", metavar="RESOURCE",
+                        help="for which API it may exchange tokens; repeat for more; '' for none")  # fmt: skip
+    parser.add_argument("--exchange-manner", dest="exchange_manners", action="append",
+                        choices=("impersonation", "delegation"), help="how; delegation if you do not say")  # fmt: skip
+    parser.add_argument("--exchange-scope", default="", metavar="SCOPES",
+                        help="what it may get there although the token lacks it, separated by spaces")  # fmt: skip
 
 
 def _grace(text: str) -> int | str:
@@ -103,7 +116,22 @@ def _operator_members(arguments: argparse.Namespace) -> dict[str, Any]:
         members["pkce_required"] = _YES_NO.get(arguments.pkce_required)
     if arguments.refresh_grace is not None:
         members["refresh_grace"] = None if arguments.refresh_grace == "default" else arguments.refresh_grace
+    if arguments.exchange_targets is not None:
+        members["exchange"] = _policy(arguments)
+    elif arguments.exchange_manners or arguments.exchange_scope:
+        raise InputRefused({"exchange": "name an --exchange-target too"})
     return members
+
+
+def _policy(arguments: argparse.Namespace) -> ExchangePolicy | None:
+    targets = tuple(dict.fromkeys(target for target in arguments.exchange_targets if target))
+    manners = arguments.exchange_manners or ["delegation"]
+    if not targets:
+        return None
+    return ExchangePolicy(
+        targets=targets, scope=tuple(arguments.exchange_scope.split()), impersonation="impersonation" in manners,
+        delegation="delegation" in manners,
+    )  # fmt: skip
 
 
 def row(client: Client) -> dict[str, object]:
@@ -125,6 +153,7 @@ def row(client: Client) -> dict[str, object]:
         "trusted": client.trusted,
         "pkce_required": "default" if client.pkce_required is None else client.pkce_required,
         "refresh_grace": "default" if client.refresh_grace is None else client.refresh_grace,
+        "exchange": None if client.exchange is None else asdict(client.exchange),
         "created_at": moment(client.created_at),
         "updated_at": moment(client.updated_at),
     }

@@ -12,6 +12,8 @@ from datetime import datetime
 from enum import StrEnum
 from urllib.parse import urlsplit
 
+from .exchange import ExchangePolicy
+
 
 class ClientOrigin(StrEnum):
     """Who made the registration."""
@@ -35,6 +37,7 @@ class GrantType(StrEnum):
     AUTHORIZATION_CODE = "authorization_code"
     REFRESH_TOKEN = "refresh_token"
     CLIENT_CREDENTIALS = "client_credentials"
+    TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
     DEVICE_CODE = "urn:ietf:params:oauth:grant-type:device_code"
 
 
@@ -44,7 +47,8 @@ class Client:
 
     ``secret_hash`` and ``registration_token_hash`` are SHA-256 over 256 random bits. ``scope`` is
     what the client may ask for at all. ``pkce_required`` None means: as the operator's setting says.
-    ``refresh_grace`` None likewise; 0 is strict. ``trusted`` clients are the operator's own and
+    ``refresh_grace`` None likewise; 0 is strict. ``exchange``: what it may exchange
+    tokens for (RFC 8693); None is nothing. ``trusted`` clients are the operator's own and
     skip consent.
     """
 
@@ -66,6 +70,7 @@ class Client:
     trusted: bool = False
     pkce_required: bool | None = None
     refresh_grace: int | None = None
+    exchange: ExchangePolicy | None = None
     created_at: datetime
     updated_at: datetime
     disabled_at: datetime | None = None

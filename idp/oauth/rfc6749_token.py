@@ -32,10 +32,11 @@ class TokenAnswers:
 
     def make(self, grant: Grant, client: Client) -> TokenAnswer:
         """The JSON object of the answer."""
+        now = self._clock.now()
         answer: TokenAnswer = {
-            "access_token": self._access_tokens.make(grant, self._clock.now()),
+            "access_token": self._access_tokens.make(grant, now),
             "token_type": token_type(grant.confirmation),
-            "expires_in": self._access_tokens.life,
+            "expires_in": self._access_tokens.life_of(grant, now),
             "scope": " ".join(grant.scope),
         }
         if grant.refresh_token is not None:

@@ -71,7 +71,5 @@ class RevocationEndpoint:
             return
         if token.client_id != client.client_id:
             return
-        if token.sid is not None:
-            self._tokens.end_sid(token.sid, client)
-        else:
+        if token.sid is None or not self._tokens.end_sid(token.sid, client):
             self._tokens.revoke_jti(token.jti, client, expires_at(token))

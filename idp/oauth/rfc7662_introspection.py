@@ -22,7 +22,9 @@ from .rfc6749_client_authentication import ClientAuthentication, invalid_client
 from .rfc9068_access_token import AccessToken, AccessTokens, token_type
 
 INACTIVE: dict[str, Any] = {"active": False}
-_SHOWN = ("iss", "sub", "aud", "client_id", "iat", "exp", "jti", "scope", "sid", "auth_time", "acr", "amr", "cnf")
+_SHOWN = (
+    "iss", "sub", "aud", "client_id", "iat", "exp", "jti", "scope", "sid", "auth_time", "acr", "amr", "cnf", "act",
+)  # fmt: skip
 
 
 class Introspection:
@@ -49,12 +51,7 @@ class Introspection:
 
     def alive(self, token: AccessToken) -> bool:
         """Does what this token hangs on live at this moment?"""
-        if token.sid is None:
-            return self._tokens.client_token_live(token.client_id, token.jti, token.iat)
-        found = self._tokens.liveness(token.sid)
-        return (
-            found is not None and found.live and found.client_id == token.client_id and str(found.user_id) == token.sub
-        )
+        return alive(token, self._tokens)
 
     def _refresh_token(self, caller: Client, text: str) -> dict[str, Any]:
         found = self._refreshing.find(text, caller)
@@ -66,6 +63,19 @@ class Introspection:
             "scope": " ".join(family.scope), "sid": str(family.client_session_id),
             "iat": int(family.rotated_at.timestamp()), "exp": int(family.ends_at.timestamp()),
         }  # fmt: skip
+
+
+def alive(token: AccessToken, tokens: Tokens) -> bool:
+    """Does what a token of ours hangs on live at this moment?
+
+    One that was exchanged (RFC 8693) hangs on the session of the token it came of, and on its own client.
+    """
+    if token.sid is None:
+        return tokens.client_token_live(token.client_id, token.jti, token.iat)
+    found = tokens.liveness(token.sid)
+    if found is None or not found.live or str(found.user_id) != token.sub:
+        return False
+    return found.client_id == token.client_id or tokens.client_token_live(token.client_id, token.jti, token.iat)
 
 
 class IntrospectionEndpoint:

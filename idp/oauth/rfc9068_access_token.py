@@ -55,13 +55,19 @@ class AccessTokens:
         self._clock = clock
         self._known = jose.Known()
 
+    def life_of(self, grant: Grant, now: datetime) -> int:
+        """How long a token of this grant lives, in seconds."""
+        if grant.not_after is None:
+            return self.life
+        return max(0, min(self.life, int(grant.not_after.timestamp()) - int(now.timestamp())))
+
     def make(self, grant: Grant, now: datetime) -> str:
         """Sign one. ``aud`` is a string when there is one audience."""
         issued = int(now.timestamp())
         audience = grant.audience[0] if len(grant.audience) == 1 else list(grant.audience)
         claims: dict[str, object] = {
             "iss": self._issuer, "sub": str(grant.user_id or grant.client_id), "aud": audience,
-            "client_id": grant.client_id, "iat": issued, "exp": issued + self.life,
+            "client_id": grant.client_id, "iat": issued, "exp": issued + self.life_of(grant, now),
             "jti": self._randomness.uuid().hex, "scope": " ".join(grant.scope),
         }  # fmt: skip
         if grant.sid is not None and grant.auth_time is not None:
@@ -71,6 +77,8 @@ class AccessTokens:
             }  # fmt: skip
         if grant.confirmation:
             claims["cnf"] = dict(grant.confirmation)
+        if grant.act:
+            claims["act"] = dict(grant.act)
         if asked := requested(grant.claims, "userinfo"):
             claims["userinfo_claims"] = list(asked)  # names only, for our own userinfo (Core 5.5)
         return jose.sign(claims, self._keys.signer(), typ=TYP)

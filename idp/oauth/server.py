@@ -32,11 +32,13 @@ from .grants import TokenAnswer, TokenRequest
 from .rfc6749_client_authentication import ClientAuthentication
 from .rfc6749_grants import CodeGrant, CredentialsGrant, RefreshGrant
 from .rfc8628_device import DeviceGrant
+from .rfc8693_token_exchange import ExchangeGrant
+from .rfc9068_access_token import AccessTokens
 
 # Every grant of Authlib writes live tokens at DEBUG (authlib.md 1.3 #18).
 logging.getLogger("authlib").setLevel(logging.WARNING)
 
-GRANTS = (CodeGrant, RefreshGrant, CredentialsGrant, DeviceGrant)
+GRANTS = (CodeGrant, RefreshGrant, CredentialsGrant, DeviceGrant, ExchangeGrant)
 
 MakeAnswer = Callable[[Grant, Client], TokenAnswer]
 
@@ -48,11 +50,13 @@ class IdpServer(AuthorizationServer):
         self,
         authentication: ClientAuthentication,
         services: Services,
+        access_tokens: AccessTokens,
         make_answer: MakeAnswer,
     ) -> None:
         super().__init__()
         self.authentication = authentication
         self.services = services
+        self.access_tokens = access_tokens
         self.make_answer = make_answer
         for grant in GRANTS:
             self.register_grant(grant)

@@ -16,6 +16,7 @@ from .clients import Clients
 from .codes import Codes
 from .consents import Consents
 from .deliveries import Outbox
+from .exchange import Exchanging
 from .frontchannel import Frontchannel
 from .housekeeping import Housekeeping
 from .initial_access import InitialAccess
@@ -46,6 +47,7 @@ class Services:
     pushed_requests: PushedRequests
     codes: Codes
     polling: Polling
+    exchange: Exchanging
     refresh: Refreshing
     tokens: Tokens
     keys: Keys
@@ -73,6 +75,7 @@ def build(stores: Stores, settings: Settings, master_keys: MasterKeys) -> Servic
         sessions=sessions,
         consents=consents,
         interactions=InteractionFlow(stores, settings),
+        exchange=Exchanging(stores, tokens),
         polling=Polling(stores, settings, master_keys, consents),
         pushed_requests=PushedRequests(stores, settings),
         codes=Codes(stores, settings, master_keys, sessions),

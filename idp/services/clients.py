@@ -15,6 +15,7 @@ from .. import jose
 from ..domain.client import AuthMethod, Client, ClientOrigin
 from ..domain.client_metadata import ClientMetadata, check
 from ..domain.event import SecurityEvent
+from ..domain.exchange import ExchangePolicy
 from ..domain.metadata_members import MetadataProblem
 from ..domain.ports import Stores
 from ..domain.revocation import RETENTION, Revocation, RevocationKind
@@ -71,6 +72,7 @@ class Clients:
         trusted: bool = False,
         pkce_required: bool | None = None,
         refresh_grace: int | None = None,
+        exchange: ExchangePolicy | None = None,
         by: str = "operator",
     ) -> NewClient:
         """Register. Raises ProtocolError (RFC 7591 section 3.2.2) for metadata that cannot be.
@@ -89,6 +91,7 @@ class Clients:
             secret_hash=secret_hash(secret) if secret else None,
             registration_token_hash=secret_hash(token) if token else None,
             trusted=trusted, pkce_required=pkce_required, refresh_grace=refresh_grace,
+            exchange=exchange,
         )  # fmt: skip
         client = self._with_metadata(blank, checked)
         self._stores.clients.add(client)
@@ -131,7 +134,7 @@ class Clients:
         """An operator changes single members; ``operator`` ones are those no client may set itself."""
         client = self._held(client_id)
         changed = self._with_metadata(client, self._checked({**document(client), **changes}))
-        known = {"trusted", "pkce_required", "refresh_grace"}
+        known = {"trusted", "pkce_required", "refresh_grace", "exchange"}
         if unknown := set(operator) - known:
             raise InputRefused(dict.fromkeys(unknown, "no such member"))
         changed = replace(changed, **operator)  # type: ignore[arg-type]

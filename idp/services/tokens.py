@@ -53,15 +53,21 @@ class Tokens:
             return False
         return not self._stores.revocations.revoked_jti(jti)
 
-    def end_sid(self, sid: UUID, client: Client) -> None:
-        """RFC 7009: revoking any token ends the client session it belongs to. In a transaction."""
+    def end_sid(self, sid: UUID, client: Client) -> bool:
+        """RFC 7009: revoking any token ends the client session it belongs to. In a transaction.
+
+        False, and nothing ends, if that is another client's: the token was exchanged (RFC 8693).
+        """
         found = self._stores.client_sessions.get(sid)
-        if found is not None and found.client_id == client.client_id:
+        if found is not None and found.client_id != client.client_id:
+            return False
+        if found is not None:
             by = f"client:{client.client_id}"
             self._sessions.end_session(OneClientSession(sid), EndReason.TOKEN_REVOKED, by=by)
+        return True
 
     def revoke_jti(self, jti: str, client: Client, expires_at: datetime) -> None:
-        """A client-credentials token has no session: its ``jti`` is recorded until it expires."""
+        """A client-credentials token has no session, an exchanged one another's: its ``jti`` is kept until its end."""
         if self._stores.revocations.revoked_jti(jti):
             return
         now = self._stores.clock.now()

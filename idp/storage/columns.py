@@ -23,6 +23,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.expression import ColumnElement, FunctionElement
 from sqlalchemy.types import JSON, TypeDecorator, TypeEngine
 
+from ..domain.exchange import ExchangePolicy
 from ..domain.interaction import AuthorizationRequest
 from ..domain.session import Factor
 
@@ -138,6 +139,20 @@ def mapping() -> JsonOf:
 def pairs() -> JsonOf:
     """A tuple of pairs of texts."""
     return JsonOf(list, _whole_pairs)
+
+
+def exchange_policy() -> JsonOf:
+    """What a client may exchange tokens for."""
+    return JsonOf(asdict, _whole_policy)
+
+
+def _whole_policy(value: Mapping[str, Any]) -> ExchangePolicy:
+    """Of a version that knows more members, those that this one knows."""
+    known = {field.name for field in fields(ExchangePolicy)}
+    members: dict[str, Any] = {
+        name: tuple(member) if isinstance(member, list) else member for name, member in value.items()
+    }
+    return ExchangePolicy(**{name: member for name, member in members.items() if name in known})
 
 
 def factors() -> JsonOf:

@@ -35,7 +35,7 @@ from ..domain.client import AuthMethod, ClientOrigin, GrantType
 from ..domain.key import KeyState
 from ..domain.revocation import RevocationKind
 from ..domain.session import EndReason
-from .columns import UtcDateTime, Word, authorization_request, factors, mapping, pairs, words
+from .columns import UtcDateTime, Word, authorization_request, exchange_policy, factors, mapping, pairs, words
 
 
 class Base(DeclarativeBase):
@@ -120,6 +120,7 @@ clients = _table(
     _must("trusted", Boolean),
     _may("pkce_required", Boolean),
     _may("refresh_grace", Integer),
+    _may("exchange", exchange_policy()),
     _must("created_at", UtcDateTime),
     _must("updated_at", UtcDateTime),
     _may("disabled_at", UtcDateTime),

@@ -1,0 +1,54 @@
+"""Token exchange (RFC 8693): what an operator lets a client do, and the facts of what is exchanged."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+MOST_ACTORS = 4
+"""How many may have acted one for another: a longer chain in ``act`` is refused."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExchangePolicy:
+    """``targets`` are the resources for which tokens may be had.
+
+    ``scope`` is what may be had there although the subject token lacks it; without it an exchange only
+    narrows. ``impersonation`` lets the new token look like the subject's own, ``delegation`` has it say in
+    ``act`` who acts (section 1.1).
+    """
+
+    targets: tuple[str, ...] = ()
+    scope: tuple[str, ...] = ()
+    impersonation: bool = False
+    delegation: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exchanged:
+    """A live subject token: whose it is, what it allows, until when."""
+
+    user_id: UUID
+    sid: UUID
+    client_id: str
+    scope: tuple[str, ...]
+    auth_time: datetime
+    acr: str | None
+    amr: tuple[str, ...]
+    expires_at: datetime
+    act: Mapping[str, object] | None = None
+
+
+def acting(actor: str, before: Mapping[str, object] | None) -> dict[str, object]:
+    """The ``act`` claim (section 4.1): who acts now, and within it who acted before."""
+    return {"sub": actor, **({"act": dict(before)} if before else {})}
+
+
+def actors(act: Mapping[str, object] | None) -> int:
+    """How many there are in a chain."""
+    count = 0
+    while isinstance(act, Mapping):
+        count, act = count + 1, act.get("act")  # type: ignore[assignment]
+    return count

@@ -1,0 +1,98 @@
+"""RFC 8693 (Token Exchange): an API that was called gets a token for the next one.
+
+Section 2.1: subject and actor tokens are access tokens of ours, alive at this moment. A client exchanges
+what was given to itself or, being the resource server of an audience, what it was called with. An actor token
+is the client's own of the client credentials grant: one that hung on somebody's session could not end what
+comes of it. What may be had is the operator's policy (``services.exchange``); section 2.2: the answer;
+section 4.1: ``act``. ``may_act`` (section 4.4) is in no token of ours and so nothing to honour.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from ..domain.client import Client, GrantType
+from ..domain.device import Origin
+from ..domain.exchange import Exchanged
+from ..errors import ProtocolError, TokenRejected
+from ..services.codes import Grant
+from .grants import OwnGrant, TokenAnswer, requested_scope
+from .requests import invalid_request
+from .rfc7662_introspection import alive
+from .rfc9068_access_token import AccessToken
+
+ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"
+
+
+class ExchangeGrant(OwnGrant):
+    """Section 2."""
+
+    GRANT_TYPE = GrantType.TOKEN_EXCHANGE
+
+    def granted(self, client: Client) -> Grant:
+        """Both tokens, then the policy."""
+        parameters = self.request.parameters
+        if client.public:
+            raise ProtocolError(
+                "unauthorized_client", "token exchange is for confidential clients", section="RFC 8693 5"
+            )
+        _check_type("requested_token_type", parameters.get("requested_token_type", ACCESS_TOKEN))
+        subject, actor = self._subject(client), self._actor(client)
+        targets = tuple(dict.fromkeys((*parameters.lists["resource"], *parameters.lists["audience"])))
+        services, origin = self.server.services, Origin(address=self.request.asked.address)
+        with services.work():
+            return services.exchange.exchange(client, subject, actor, requested_scope(parameters), targets, origin)
+
+    def generate_token(self, *_args: object, **_kwargs: object) -> TokenAnswer:
+        """Section 2.2.1: ``issued_token_type`` is required."""
+        return {**super().generate_token(), "issued_token_type": ACCESS_TOKEN}
+
+    def _subject(self, client: Client) -> Exchanged:
+        parameters = self.request.parameters
+        text = parameters.require("subject_token", "RFC 8693 2.1")
+        _check_type("subject_token_type", parameters.require("subject_token_type", "RFC 8693 2.1"))
+        tokens = self.server.services.tokens
+        token = self._read(text, "subject_token")
+        held = tokens.liveness(token.sid) if token.sid is not None else None
+        if token.sid is None or held is None or not tokens.may_introspect(client, token.client_id, token.audience):
+            raise _unacceptable("subject_token")
+        act = token.claims.get("act")
+        return Exchanged(
+            user_id=held.user_id, sid=token.sid, client_id=token.client_id, scope=token.scope,
+            auth_time=datetime.fromtimestamp(token.claims["auth_time"], tz=UTC), acr=token.claims.get("acr"),
+            amr=tuple(token.claims.get("amr", ())), expires_at=datetime.fromtimestamp(token.exp, tz=UTC),
+            act=act if isinstance(act, dict) else None,
+        )  # fmt: skip
+
+    def _actor(self, client: Client) -> str | None:
+        parameters = self.request.parameters
+        text = parameters.get("actor_token")
+        if text is None:
+            if "actor_token_type" in parameters:
+                raise invalid_request("actor_token_type must not be sent without actor_token", "RFC 8693 2.1")
+            return None
+        _check_type("actor_token_type", parameters.require("actor_token_type", "RFC 8693 2.1"))
+        token = self._read(text, "actor_token")
+        if token.client_id != client.client_id or token.sid is not None:
+            raise _unacceptable("actor_token")
+        return client.client_id
+
+    def _read(self, text: str, name: str) -> AccessToken:
+        """Genuine and alive, whoever holds it."""
+        try:
+            token = self.server.access_tokens.read(text)
+        except TokenRejected:
+            raise _unacceptable(name) from None
+        if not alive(token, self.server.services.tokens):
+            raise _unacceptable(name)
+        return token
+
+
+def _check_type(name: str, value: str) -> None:
+    if value != ACCESS_TOKEN:
+        raise invalid_request(f"{name} must be {ACCESS_TOKEN}", "RFC 8693 3")
+
+
+def _unacceptable(name: str) -> ProtocolError:
+    """One answer for every cause: forged, expired, ended, of another kind, none of this client's business."""
+    return invalid_request(f"{name} is not acceptable", "RFC 8693 2.2.2")

@@ -1,0 +1,99 @@
+"""Token exchange: what an operator's policy makes of a subject token (RFC 8693).
+
+The new token carries the ``sid`` of the subject token and so dies with it (P1); it lives no longer than that
+token, and there is no refresh token, so whoever exchanges needs a live token each time. Each exchange is a
+line in the record.
+"""
+
+from __future__ import annotations
+
+from ..domain.client import Client
+from ..domain.device import Origin
+from ..domain.event import SecurityEvent
+from ..domain.exchange import MOST_ACTORS, Exchanged, ExchangePolicy, acting, actors
+from ..domain.ports import Stores
+from ..domain.scope import REVOCATIONS, STANDARD_SCOPES
+from ..errors import ProtocolError
+from .codes import Grant
+from .tokens import Tokens
+
+
+class Exchanging:
+    """Decide and record."""
+
+    def __init__(self, stores: Stores, tokens: Tokens) -> None:
+        self._stores = stores
+        self._tokens = tokens
+
+    def exchange(
+        self, client: Client, subject: Exchanged, actor: str | None, scope: tuple[str, ...] | None,
+        targets: tuple[str, ...], origin: Origin,
+    ) -> Grant:  # fmt: skip
+        """The grant of the new token, addressed. In the caller's transaction; raises ProtocolError.
+
+        ``actor`` is the subject of a verified actor token; ``scope`` None means all that may be had.
+        """
+        policy = client.exchange
+        if policy is None or not policy.targets:
+            raise ProtocolError(
+                "unauthorized_client", "the operator has not allowed this client to exchange", section="RFC 8693 5"
+            )  # fmt: skip
+        _check_manner(policy, actor, subject)
+        audience, granted = self._addressed(policy, subject, scope, targets)
+        act = acting(actor, subject.act) if actor is not None else subject.act
+        self._record(client, subject, actor, audience, granted, origin)
+        return Grant(
+            client_id=client.client_id, user_id=subject.user_id, sid=subject.sid, scope=granted, resources=audience,
+            audience=audience, auth_time=subject.auth_time, acr=subject.acr, amr=subject.amr, act=act,
+            not_after=subject.expires_at,
+        )  # fmt: skip
+
+    def _addressed(
+        self, policy: ExchangePolicy, subject: Exchanged, scope: tuple[str, ...] | None, targets: tuple[str, ...]
+    ) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """For which APIs, and what of them. Scopes of the person's own data stay behind: they are for userinfo."""
+        wanted = targets or (policy.targets if len(policy.targets) == 1 else ())
+        if not wanted or not set(wanted) <= set(policy.targets):
+            raise _invalid_target("name one of the targets that the operator allows this client")
+        may = tuple(
+            name for name in dict.fromkeys((*subject.scope, *policy.scope))
+            if name not in STANDARD_SCOPES and name != REVOCATIONS
+        )  # fmt: skip
+        if scope is not None and not set(scope) <= set(may):
+            raise ProtocolError("invalid_scope", "scope exceeds what may be exchanged", section="RFC 8693 2.1")
+        audience, granted = self._tokens.address(wanted, may if scope is None else scope)
+        if len(audience) != len(wanted):
+            raise _invalid_target("a target does not exist any more")
+        return audience, granted
+
+    def _record(
+        self, client: Client, subject: Exchanged, actor: str | None, audience: tuple[str, ...],
+        scope: tuple[str, ...], origin: Origin,
+    ) -> None:  # fmt: skip
+        self._stores.events.append(
+            SecurityEvent(
+                id=self._stores.randomness.uuid(), at=self._stores.clock.now(), kind="token.exchanged",
+                user_id=subject.user_id, client_id=client.client_id, actor=f"client:{client.client_id}",
+                address=origin.address, user_agent=origin.user_agent,
+                details={
+                    "manner": "impersonation" if actor is None else "delegation", "of_client": subject.client_id,
+                    "sid": str(subject.sid), "audience": list(audience), "scope": list(scope),
+                },
+            )
+        )  # fmt: skip
+
+
+def _check_manner(policy: ExchangePolicy, actor: str | None, subject: Exchanged) -> None:
+    """Section 1.1. A token that policy does not accept is invalid_request (section 2.2.2)."""
+    if actor is None and not policy.impersonation:
+        raise ProtocolError(
+            "invalid_request", "this client may only act for others by name: send actor_token", section="RFC 8693 1.1"
+        )  # fmt: skip
+    if actor is not None and not policy.delegation:
+        raise ProtocolError("invalid_request", "this client may not send actor_token", section="RFC 8693 2.2.2")
+    if actor is not None and actors(subject.act) >= MOST_ACTORS:
+        raise ProtocolError("invalid_request", "too many have acted one for another", section="RFC 8693 4.1")
+
+
+def _invalid_target(description: str) -> ProtocolError:
+    return ProtocolError("invalid_target", description, section="RFC 8693 2.2.2")

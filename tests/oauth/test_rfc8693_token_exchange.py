@@ -1,0 +1,203 @@
+"""RFC 8693: what an API may make of the token it was called with."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+import pytest
+from werkzeug.test import TestResponse
+
+from idp.domain.exchange import ExchangePolicy
+from idp.domain.session import EndReason, OneClientSession
+
+from ..provider import App, Browser, Provider, answered, claims_of, refused
+
+GRANT = "urn:ietf:params:oauth:grant-type:token-exchange"
+TOKEN = "urn:ietf:params:oauth:token-type:access_token"
+PHOTOS, STORE, BILLS = "https://photos.api.example", "https://store.api.example", "https://bills.api.example"
+BOTH = ExchangePolicy(targets=(STORE,), scope=("store:read",), impersonation=True, delegation=True)
+
+
+def server_of(provider: Provider, policy: ExchangePolicy | None = BOTH, **members: Any) -> App:
+    """The resource server of Photos, which calls Store."""
+    kinds = [GRANT, "client_credentials"]
+    app = provider.register(
+        "Photos API", redirect_uris=[], grant_types=kinds, exchange=policy, **{"scope": "photos:read", **members}
+    )
+    provider.services.resources.create(
+        PHOTOS, "Photos", {"photos:read": "See your photos", "photos:write": "Change your photos"}, app.id
+    )
+    provider.services.resources.create(STORE, "Store", {"store:read": "Read what is stored"}, None)
+    provider.services.resources.create(BILLS, "Bills", {"bills:read": "Read your bills"}, None)
+    return app
+
+
+def token_for(provider: Provider, browser: Browser, scope: str = "openid photos:read photos:write") -> dict[str, Any]:
+    return provider.tokens(provider.register(), browser, scope=scope)
+
+
+def exchange(provider: Provider, app: App, token: str, **form: Any) -> TestResponse:
+    right = {"grant_type": GRANT, "subject_token": token, "subject_token_type": TOKEN} | form
+    return provider.post("/token", {name: value for name, value in right.items() if value is not None}, app)
+
+
+@pytest.fixture
+def browser(alone: Provider) -> Browser:
+    return alone.sign_in()
+
+
+@pytest.mark.spec("RFC 8693", "2.2.1")
+def test_impersonation(alone: Provider, browser: Browser) -> None:
+    api = server_of(alone)
+    subject = token_for(alone, browser)["access_token"]
+    answer = answered(exchange(alone, api, subject))
+    assert answer["issued_token_type"] == TOKEN
+    assert answer["token_type"] == "Bearer"
+    assert answer["scope"] == "store:read"
+    assert not {"refresh_token", "id_token"} & set(answer)
+    made, was = claims_of(answer["access_token"]), claims_of(subject)
+    assert {name: made[name] for name in ("sub", "sid", "auth_time")} == {
+        name: was[name] for name in ("sub", "sid", "auth_time")
+    }  # fmt: skip
+    assert (made["aud"], made["client_id"], made["scope"]) == (STORE, api.id, "store:read")
+    assert "act" not in made
+
+
+@pytest.mark.spec("RFC 8693", "4.1")
+def test_delegation_says_who_acts(alone: Provider, browser: Browser) -> None:
+    api = server_of(alone)
+    subject = token_for(alone, browser)["access_token"]
+    actor = {"actor_token": answered(alone.credentials(api))["access_token"], "actor_token_type": TOKEN}
+    made = claims_of(answered(exchange(alone, api, subject, **actor))["access_token"])
+    assert made["act"] == {"sub": api.id}
+    assert browser.user
+    assert made["sub"] == str(browser.user.id)
+
+
+def test_a_chain_keeps_everybody_who_acted(alone: Provider, browser: Browser) -> None:
+    first = server_of(alone)
+    second = alone.register(
+        "Store API", redirect_uris=[], grant_types=[GRANT, "client_credentials"], scope="store:read",
+        exchange=ExchangePolicy(targets=(BILLS,), scope=("bills:read",), impersonation=True, delegation=True),
+    )  # fmt: skip
+    alone.services.resources.delete(STORE)
+    alone.services.resources.create(STORE, "Store", {"store:read": "Read what is stored"}, second.id)
+
+    def actor(app: App) -> dict[str, str]:
+        return {"actor_token": answered(alone.credentials(app))["access_token"], "actor_token_type": TOKEN}
+
+    once = answered(exchange(alone, first, token_for(alone, browser)["access_token"], **actor(first)))
+    twice = answered(exchange(alone, second, once["access_token"], **actor(second)))
+    assert claims_of(twice["access_token"])["act"] == {"sub": second.id, "act": {"sub": first.id}}
+    quiet = answered(exchange(alone, second, once["access_token"]))
+    assert claims_of(quiet["access_token"])["act"] == {"sub": first.id}, "nobody who acted is forgotten"
+
+
+@pytest.mark.promise("P1")
+@pytest.mark.parametrize("what", ["session", "revoked", "client"])
+def test_it_dies_with_the_session_and_with_its_client(alone: Provider, browser: Browser, what: str) -> None:
+    api = server_of(alone)
+    subject = token_for(alone, browser)["access_token"]
+    made = answered(exchange(alone, api, subject))["access_token"]
+    assert alone.active(api, made)
+    if what == "session":
+        with alone.stores.work():
+            sid = UUID(claims_of(made)["sid"])
+            alone.services.sessions.end_session(OneClientSession(sid), EndReason.ADMINISTRATOR, by="operator")
+        assert not alone.active(api, subject)
+        refused(exchange(alone, api, subject), 400, "invalid_request")
+    elif what == "revoked":
+        alone.revoke(api, made)
+        assert alone.active(api, subject), "the token of the app it came of lives on"
+    else:
+        with alone.stores.work():
+            alone.services.clients.disable(api.id)
+        with alone.clock.later(2), alone.stores.work():
+            alone.services.clients.enable(api.id)
+    assert not alone.active(api, made)
+
+
+def test_it_never_outlives_the_subject_token(alone: Provider, browser: Browser) -> None:
+    api = server_of(alone)
+    subject = token_for(alone, browser)["access_token"]
+    with alone.clock.later(100):
+        answer = answered(exchange(alone, api, subject))
+    assert claims_of(answer["access_token"])["exp"] == claims_of(subject)["exp"]
+    assert answer["expires_in"] <= alone.settings.access_token_life - 100
+
+
+@pytest.mark.spec("RFC 8693", "2.2.2")
+@pytest.mark.parametrize(
+    ("form", "error"),
+    [
+        ({"subject_token": None}, "invalid_request"),
+        ({"subject_token": "junk"}, "invalid_request"),
+        ({"subject_token_type": None}, "invalid_request"),
+        ({"subject_token_type": "urn:ietf:params:oauth:token-type:id_token"}, "invalid_request"),
+        ({"requested_token_type": "urn:ietf:params:oauth:token-type:refresh_token"}, "invalid_request"),
+        ({"actor_token_type": TOKEN}, "invalid_request"),
+        ({"actor_token": "junk", "actor_token_type": TOKEN}, "invalid_request"),
+        ({"actor_token": "junk"}, "invalid_request"),
+        ({"audience": BILLS}, "invalid_target"),
+        ({"resource": "https://unknown.example"}, "invalid_target"),
+        ({"scope": "bills:read"}, "invalid_scope"),
+        ({"scope": "openid"}, "invalid_scope"),
+    ],
+)
+def test_what_is_refused(alone: Provider, browser: Browser, form: dict[str, Any], error: str) -> None:
+    api = server_of(alone)
+    subject = token_for(alone, browser)["access_token"]
+    with alone.nothing_changes():
+        refused(exchange(alone, api, subject, **form), 400, error)
+
+
+def test_whose_tokens_are_nobody_elses_business(alone: Provider, browser: Browser) -> None:
+    api = server_of(alone)
+    elsewhere = token_for(alone, browser, "openid")["access_token"]
+    refused(exchange(alone, api, elsewhere), 400, "invalid_request")
+    service = answered(alone.credentials(api))["access_token"]
+    refused(exchange(alone, api, service), 400, "invalid_request")
+    mine = token_for(alone, browser)
+    refused(exchange(alone, api, mine["id_token"]), 400, "invalid_request")
+    refused(exchange(alone, api, mine["refresh_token"]), 400, "invalid_request")
+    stolen = {"actor_token": mine["access_token"], "actor_token_type": TOKEN}
+    refused(exchange(alone, api, mine["access_token"], **stolen), 400, "invalid_request")
+
+
+@pytest.mark.parametrize(
+    ("policy", "error"),
+    [
+        (None, "unauthorized_client"),
+        (ExchangePolicy(impersonation=True), "unauthorized_client"),
+        (ExchangePolicy(targets=(STORE,), delegation=True), "invalid_request"),
+    ],
+)
+def test_the_operator_decides(
+    alone: Provider, browser: Browser, policy: ExchangePolicy | None, error: str
+) -> None:  # fmt: skip
+    api = server_of(alone, policy)
+    refused(exchange(alone, api, token_for(alone, browser)["access_token"]), 400, error)
+
+
+def test_a_client_that_is_not_registered_for_it(alone: Provider, browser: Browser) -> None:
+    app = alone.register(exchange=BOTH)
+    refused(exchange(alone, app, alone.tokens(app, browser)["access_token"]), 400, "unauthorized_client")
+
+
+def test_without_a_wider_policy_it_only_narrows(alone: Provider, browser: Browser) -> None:
+    api = server_of(alone, ExchangePolicy(targets=(PHOTOS,), impersonation=True))
+    subject = token_for(alone, browser)["access_token"]
+    assert answered(exchange(alone, api, subject, scope="photos:read"))["scope"] == "photos:read"
+    assert answered(exchange(alone, api, subject))["scope"] == "photos:read photos:write"
+    refused(exchange(alone, api, subject, scope="photos:read store:read"), 400, "invalid_scope")
+
+
+def test_each_is_on_record(alone: Provider, browser: Browser) -> None:
+    api = server_of(alone)
+    exchange(alone, api, token_for(alone, browser)["access_token"])
+    assert browser.user
+    event = next(e for e in alone.stores.events.of_user(browser.user.id, 20) if e.kind == "token.exchanged")
+    assert (event.client_id, event.actor) == (api.id, f"client:{api.id}")
+    assert event.details["manner"] == "impersonation"
+    assert event.details["audience"] == [STORE]
