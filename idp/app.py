@@ -47,6 +47,8 @@ from .oauth.rfc8628_device import DeviceAuthorizationEndpoint
 from .oauth.rfc9068_access_token import AccessTokens
 from .oauth.rfc9101_request_object import RequestObjects
 from .oauth.rfc9126_par import PushedReferences, PushedRequestEndpoint
+from .oauth.rfc9449_dpop import Proofs, PushedProofs, nonces, read_jkt
+from .oauth.sender_constraint import PresentedTokens, TokenBinding
 from .oauth.server import IdpServer
 from .oidc.backchannel_logout import BackchannelLogout
 from .oidc.core_id_token import IdTokens
@@ -228,7 +230,7 @@ def _mount_protocol(
     front_channel = Blueprint("front_channel", __name__, url_prefix=prefix)
     id_tokens = IdTokens(settings.issuer, settings.id_token_life, services.keys, stores.users, stores.clock)
     discovery = DiscoveryEndpoint(settings, services.resources)
-    reading = _authorization_requests(settings, stores, services, (AuthenticationRequests(id_tokens).read,))
+    reading = _authorization_requests(settings, stores, services, (AuthenticationRequests(id_tokens).read, read_jkt))
     endpoints = (*_token_endpoints(settings, stores, services, id_tokens, reading), discovery)
     for endpoint in endpoints:
         endpoint.mount(programs)
@@ -274,12 +276,21 @@ def _token_endpoints(
     )
     authentication = ClientAuthentication(services.clients, assertions, stores.throttles, stores.clock)
     answers = TokenAnswers(access_tokens, stores.clock, (id_tokens.add,))
-    server = IdpServer(authentication, services, access_tokens, answers.make)
+    proofs = Proofs(stores.assertion_ids, stores.clock, nonces(settings, stores.clock))
+    presented = PresentedTokens(settings.issuer, access_tokens, proofs)
+    binding = TokenBinding(proofs, [settings.url("/token")])
+    server = IdpServer(authentication, services, access_tokens, answers.make, binding)
     introspection = Introspection(settings.issuer, access_tokens, services.refresh, services.tokens)
     return (
         TokenEndpoint(server, settings.url("/token"), address),
         PushedRequestEndpoint(
-            authentication, reading, services.pushed_requests, stores.throttles, stores.clock, address
+            authentication,
+            reading,
+            PushedProofs(proofs, [settings.url("/par")]),
+            services.pushed_requests,
+            stores.throttles,
+            stores.clock,
+            address,
         ),
         IntrospectionEndpoint(authentication, introspection, address),
         RevocationEndpoint(authentication, access_tokens, services.refresh, services.tokens, stores.work, address),
@@ -289,8 +300,8 @@ def _token_endpoints(
         ),
         ConfigurationEndpoint(settings, services.clients, stores.throttles, stores.clock, stores.work, address),
         DeviceAuthorizationEndpoint(settings, authentication, services, stores.throttles, address),
-        UserinfoEndpoint(settings.issuer, access_tokens, services.tokens, address),
-        RevocationsEndpoint(Following(settings.issuer, access_tokens, stores.revocations), address),
+        UserinfoEndpoint(presented, [settings.url("/userinfo")], services.tokens, address),
+        RevocationsEndpoint(Following(presented, settings.revocations_urls, stores.revocations), address),
     )
 
 

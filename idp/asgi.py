@@ -9,6 +9,8 @@ from sqlalchemy import create_engine
 from . import housekeeper, logs
 from .oauth.revocation_log import Following
 from .oauth.rfc9068_access_token import AccessTokens
+from .oauth.rfc9449_dpop import Proofs, nonces
+from .oauth.sender_constraint import PresentedTokens
 from .paths import MIGRATIONS
 from .services.keys import Keys
 from .settings import Settings, load
@@ -25,7 +27,9 @@ def create_app(settings: Settings) -> Streams:
     stores = build_stores(engine, settings.master_keys(), MIGRATIONS)
     keys = Keys(stores, settings)
     access_tokens = AccessTokens(settings.issuer, settings.access_token_life, keys, stores.randomness, stores.clock)
-    following = Following(settings.issuer, access_tokens, stores.revocations)
+    proofs = Proofs(stores.assertion_ids, stores.clock, nonces(settings, stores.clock))
+    presented = PresentedTokens(settings.issuer, access_tokens, proofs)
+    following = Following(presented, settings.revocations_urls, stores.revocations)
     return Streams(settings, following, stores.revocations, stores.clock)
 
 

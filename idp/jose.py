@@ -48,6 +48,7 @@ _COMPACT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 _THUMBPRINT_MEMBERS = {"RSA": ("e", "kty", "n"), "EC": ("crv", "kty", "x", "y"), "OKP": ("crv", "kty", "x")}
 _KTY_OF_ALG = {"RS256": "RSA", "PS256": "RSA", "ES256": "EC", "EdDSA": "OKP"}
 _CRV_OF_ALG = {"ES256": "P-256", "EdDSA": "Ed25519"}
+_SECRET_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
 _ALGORITHMS = get_default_algorithms()
 _JSON = json.JSONEncoder(separators=(",", ":"))
 
@@ -133,13 +134,7 @@ def verify(
     remembers right signatures, for tokens that ``find_key`` finds by the names their keys have.
     """
     signed = _signed(token, find_key, typ) if known is None else _signed_or_known(token, find_key, typ, known)
-    try:
-        claims = json.loads(signed.payload.decode())
-    except (ValueError, RecursionError) as error:
-        raise TokenRejected(type(error).__name__) from None
-    if not isinstance(claims, dict) or any(claims.get(name) is None for name in require):
-        raise TokenRejected("a claim is missing")
-    _check_types(claims)
+    claims = _claims(signed.payload, require)
     _check_times({**claims, "iat": 0} if ours else claims, leeway, ignore_expiry, now)
     if issuer is not None and claims.get("iss") != issuer:
         raise TokenRejected("iss")
@@ -148,7 +143,34 @@ def verify(
     return claims
 
 
+def carried(
+    token: str, *, typ: str, algs: Sequence[str], require: Sequence[str], leeway: int, now: float
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The public JWK in a token's own header, and the claims that its key has signed (RFC 9449 section 4.3).
+
+    Who the key belongs to is the caller's question, and so is everything the claims say but ``exp``, ``iat``
+    and ``nbf``. Raises TokenRejected, also for a private key.
+    """
+    jwk = _carried_key(token)
+    signed = _signed(token, lambda _kid, alg: verify_key(jwk, alg) if alg in algs else None, (typ,))
+    claims = _claims(signed.payload, require)
+    _check_times(claims, leeway, False, now)
+    return jwk, claims
+
+
 # ── the signature ─────────────────────────────────────────────────────────────────────────────────
+
+
+def _carried_key(token: str) -> dict[str, Any]:
+    if len(token) > MAX_TOKEN or not _COMPACT.fullmatch(token):
+        raise TokenRejected("not a compact JWS")
+    try:
+        jwk = json.loads(_bytes(token.partition(".")[0]).decode())["jwk"]
+    except (ValueError, RecursionError, TypeError, KeyError) as error:
+        raise TokenRejected(type(error).__name__) from None
+    if not isinstance(jwk, dict) or _SECRET_MEMBERS & jwk.keys():
+        raise TokenRejected("jwk")
+    return jwk
 
 
 def _signed_or_known(
@@ -229,6 +251,17 @@ def _bytes(segment: str) -> bytes:
 
 
 # ── the claims ────────────────────────────────────────────────────────────────────────────────────
+
+
+def _claims(payload: bytes, require: Sequence[str]) -> dict[str, Any]:
+    try:
+        claims = json.loads(payload.decode())
+    except (ValueError, RecursionError) as error:
+        raise TokenRejected(type(error).__name__) from None
+    if not isinstance(claims, dict) or any(claims.get(name) is None for name in require):
+        raise TokenRejected("a claim is missing")
+    _check_types(claims)
+    return claims
 
 
 def _check_types(claims: Mapping[str, Any]) -> None:

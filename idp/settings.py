@@ -75,6 +75,7 @@ class Settings(BaseSettings):
     )
     user_registration: bool = Field(True, description="May people create accounts on the sign-in page?")
     fetch_private_networks: bool = Field(False, description="May we fetch client URLs at private addresses?")
+    dpop_nonce: bool = Field(False, description="Must DPoP proofs name a nonce that we gave (RFC 9449 section 8)?")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level logged")
 
     access_token_life: int = Field(15 * MINUTE, ge=30, le=_LONGEST_LIFE, description="Life of access tokens")
@@ -146,6 +147,11 @@ class Settings(BaseSettings):
     def url(self, path: str) -> str:
         """An absolute URL of ours; made from the issuer, never from a request (CVE-2025-64101)."""
         return self.issuer + path
+
+    @property
+    def revocations_urls(self) -> tuple[str, ...]:
+        """Every address of the revocation log: a proxy may send ours to where the streams are."""
+        return self.revocations_url, self.url("/revocations")
 
     @property
     def revocations_url(self) -> str:

@@ -81,6 +81,11 @@ class Client:
         return self.token_endpoint_auth_method is AuthMethod.NONE
 
     @property
+    def dpop_bound(self) -> bool:
+        """Must every token request prove a key (``dpop_bound_access_tokens``, RFC 9449 section 5.2)?"""
+        return self.metadata.get("dpop_bound_access_tokens") is True
+
+    @property
     def identity_assured(self) -> bool:
         """Could another program not pose as this client? (RFC 8252 section 8.6)
 

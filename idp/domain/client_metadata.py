@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from .authorization_metadata import authorization_requests
+from .binding_metadata import token_binding
 from .client import AuthMethod, GrantType
 from .logout_metadata import backchannel_logout, frontchannel_logout
 from .metadata_members import MetadataProblem, Sent, bad, choice, language_of, link, name, strings
@@ -25,7 +26,7 @@ _LINKS = ("client_uri", "logo_uri", "policy_uri", "tos_uri")
 _TEXTS = ("software_id", "software_version")
 
 _SPECIFICATIONS: Sequence[Callable[[Sent], Mapping[str, object]]] = (
-    openid, backchannel_logout, frontchannel_logout, authorization_requests,
+    openid, backchannel_logout, frontchannel_logout, authorization_requests, token_binding,
 )  # fmt: skip
 """Each reads the members of one specification beyond RFC 7591 and says what of them is kept."""
 

@@ -13,7 +13,10 @@ from uuid import UUID
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuthorizationCode:
-    """Everything the token endpoint must compare with or copy into tokens."""
+    """Everything the token endpoint must compare with or copy into tokens.
+
+    ``dpop_jkt`` is the thumbprint of the key that its redemption must prove (RFC 9449 section 10).
+    """
 
     code_hash: bytes
     client_id: str
@@ -25,6 +28,7 @@ class AuthorizationCode:
     resources: tuple[str, ...]
     nonce: str | None
     code_challenge: str | None
+    dpop_jkt: str | None = None
     claims: Mapping[str, object] = field(default_factory=dict)
     auth_time: datetime
     acr: str

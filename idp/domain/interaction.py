@@ -30,6 +30,7 @@ class AuthorizationRequest:
     response_mode: str = "query"
     nonce: str | None = None
     code_challenge: str | None = None
+    dpop_jkt: str | None = None
     resources: tuple[str, ...] = ()
     prompt: tuple[str, ...] = ()
     max_age: int | None = None

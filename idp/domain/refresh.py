@@ -19,6 +19,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum
+from types import MappingProxyType
 from uuid import UUID
 
 from .master_key import KEY_ID_BYTES, MasterKeys
@@ -29,6 +30,7 @@ _COUNTER_BYTES = 4
 _TAG_BYTES = 32
 _BODY_BYTES = KEY_ID_BYTES + 16 + _COUNTER_BYTES + _TAG_BYTES
 _SHAPE = re.compile(r"rt_[A-Za-z0-9_-]{75}")
+UNBOUND: Mapping[str, str] = MappingProxyType({})
 MAX_COUNTER = 2**32 - 1
 
 
@@ -37,7 +39,9 @@ class RefreshFamily:
     """One chain of refresh tokens: one row for ever, however often it rotates.
 
     ``scope`` and ``resources`` are what was granted; narrowing never changes them (RFC 6749
-    section 6). ``idle_seconds`` counts from ``rotated_at``; ``expires_at`` is fixed at birth.
+    section 6). ``idle_seconds`` counts from ``rotated_at``; ``expires_at`` is fixed at birth. ``jkt`` and
+    ``x5t`` are the thumbprints of the key (RFC 9449 section 5) and the certificate (RFC 8705 section 4)
+    without which no token of it works.
     """
 
     id: UUID
@@ -53,9 +57,14 @@ class RefreshFamily:
     acr: str
     amr: tuple[str, ...]
     jkt: str | None = None
+    x5t: str | None = None
     created_at: datetime
     idle_seconds: int
     expires_at: datetime
+
+    def held_by(self, confirmation: Mapping[str, str]) -> bool:
+        """Does this ``cnf`` prove everything that the family is bound to?"""
+        return self.jkt in (None, confirmation.get("jkt")) and self.x5t in (None, confirmation.get("x5t#S256"))
 
     @property
     def ends_at(self) -> datetime:
@@ -121,14 +130,18 @@ def _tag(keys: MasterKeys, key_id: bytes, family_id: UUID, counter: int, client_
 
 
 def classify(
-    family: RefreshFamily | None, *, live: bool, presented: int, client_id: str, now: datetime, grace: int
-) -> Verdict:
+    family: RefreshFamily | None, *, live: bool, presented: int, client_id: str, now: datetime, grace: int,
+    confirmation: Mapping[str, str] = UNBOUND,
+) -> Verdict:  # fmt: skip
     """Say what a genuine token is that rotated nothing. ``grace`` is in seconds; 0 means strict.
+
+    Without the key that the family is bound to nothing follows, not even an ending: whoever merely saw an
+    old token could end the session with it, and can do nothing else with it.
 
     A dead family stays dead: liveness is asked before grace, so an ended session never comes back
     through a retry (P1). Only the immediate parent may be retried, never a grandparent.
     """
-    if family is None or not live or family.client_id != client_id:
+    if family is None or not live or family.client_id != client_id or not family.held_by(confirmation):
         return Verdict.DEAD
     if presented >= family.counter:
         return Verdict.DEAD  # from the future: the database was restored from before this token was made

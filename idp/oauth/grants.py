@@ -34,6 +34,7 @@ class TokenRequest(OAuth2Request):
         self.parameters = parameters
         self.payload = BasicOAuth2Payload(parameters)
         self.asked = asked
+        self.confirmation: Mapping[str, str] = {}
 
     @property
     def form(self) -> Mapping[str, str]:
@@ -54,17 +55,25 @@ class Answering(BaseGrant, TokenEndpointMixin):
     grant: Grant
 
     def authenticate_token_endpoint_client(self) -> Any:
-        """The client, wrapped so that Authlib can ask for its grants."""
-        return AuthlibClient(self.server.authenticate_client(self.request, ()))
+        """The client, wrapped so that Authlib can ask for its grants; and whose its tokens will be.
+
+        Before anything is looked up or claimed: a request that must be sent again, with a proof or with the
+        nonce that it is told now, finds everything as it was.
+        """
+        client = self.server.authenticate_client(self.request, ())
+        self.request.confirmation = self.server.binding.confirmation(self.request.asked, client)
+        return AuthlibClient(client)
 
     def addressed(self, grant: Grant) -> Grant:
-        """For whom the token is, and what it may carry there (RFC 8707 section 2.2)."""
+        """For whom the token is, what it may carry there (RFC 8707 section 2.2), and who must prove what with it."""
         tokens = self.server.services.tokens
         resources = narrow(grant.resources, self.request.resources, grant.scope, tokens)
         audience, scope = tokens.address(resources, grant.scope)
         if not audience:
             raise ProtocolError("invalid_target", "none of the resources exists any more", section="RFC 8707 2")
-        return replace(grant, resources=resources, audience=audience, scope=scope)
+        return replace(
+            grant, resources=resources, audience=audience, scope=scope, confirmation=self.request.confirmation
+        )
 
     def generate_token(self, *_args: Any, **_kwargs: Any) -> TokenAnswer:
         """From the grant that this request earned; Authlib's arguments know less."""

@@ -31,9 +31,11 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=lambda: NO_STORE)
 
 
-def json_document(body: Mapping[str, object], status: int = 200) -> Answer:
-    """A JSON answer that no cache may keep (RFC 6749 section 5.1)."""
-    return Answer(_JSON.encode(body).encode(), status)
+def json_document(
+    body: Mapping[str, object], status: int = 200, headers: Mapping[str, str] | None = None
+) -> Answer:  # fmt: skip
+    """A JSON answer that no cache may keep (RFC 6749 section 5.1), with more headers if there are any."""
+    return Answer(_JSON.encode(body).encode(), status, {**NO_STORE, **headers} if headers else NO_STORE)
 
 
 def as_response(answer: Answer) -> Response:

@@ -24,7 +24,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -34,11 +34,12 @@ from werkzeug.exceptions import MethodNotAllowed
 from ..domain.ports import Revocations
 from ..domain.revocation import LogPage, Revocation
 from ..domain.scope import REVOCATIONS
-from ..errors import ProtocolError, TokenRejected
+from ..errors import ProtocolError
 from .requests import Parameters, Received, invalid_request, parse, received, refuse_repeats
 from .responses import Answer, as_response
-from .rfc6750_bearer import bearer_of, insufficient_scope, invalid_token
-from .rfc9068_access_token import AccessToken, AccessTokens
+from .rfc6750_bearer import insufficient_scope, invalid_token
+from .rfc9068_access_token import AccessToken
+from .sender_constraint import PresentedTokens
 
 PATH = "/revocations"
 PAGE = 1000
@@ -60,15 +61,15 @@ class Asked:
 class Following:
     """Who may read the log, and what they are given; free of HTTP servers."""
 
-    def __init__(self, issuer: str, access_tokens: AccessTokens, revocations: Revocations) -> None:
-        self._issuer = issuer
-        self._access_tokens = access_tokens
+    def __init__(self, presented: PresentedTokens, uris: Sequence[str], revocations: Revocations) -> None:
+        self._presented = presented
+        self._uris = uris
         self._revocations = revocations
 
-    def asked(self, authorization: str | None, query: bytes) -> Asked:
+    def asked(self, received: Received) -> Asked:
         """Read and authenticate a request. Raises ProtocolError, or Unavailable rather than guess."""
-        parameters = parse(query)
-        token = self._token(bearer_of(authorization, parameters))
+        parameters = parse(received.query)
+        token = self._token(received)
         refuse_repeats(parameters)
         return Asked(token, seq(parameters.get("after"), "after"), _wait(parameters))
 
@@ -79,12 +80,9 @@ class Following:
             raise gone()
         return page
 
-    def _token(self, text: str) -> AccessToken:
+    def _token(self, received: Received) -> AccessToken:
         """Good for this at this moment: a token outlives neither its client nor the client's office."""
-        try:
-            token = self._access_tokens.read(text, audience=self._issuer)
-        except TokenRejected:
-            raise invalid_token() from None
+        token = self._presented.read(received, self._uris)
         if REVOCATIONS not in token.scope:
             raise insufficient_scope(REVOCATIONS)
         if not self._revocations.may_follow(token.client_id, token.jti, datetime.fromtimestamp(token.iat, tz=UTC)):
@@ -167,5 +165,5 @@ class RevocationsEndpoint:
 
     def answer(self, asked: Received) -> Answer:
         """One page."""
-        wanted = self._following.asked(asked.authorization, asked.query)
+        wanted = self._following.asked(asked)
         return Answer(plain(self._following.page(wanted.after)))

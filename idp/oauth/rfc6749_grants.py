@@ -42,6 +42,8 @@ class CodeGrant(Answering, AuthorizationCodeGrant):
         if self.request.payload.redirect_uri != loaded.redirect_uri:
             raise invalid_grant("redirect_uri is not that of the authorization request", "RFC 6749 4.1.3")
         check_verifier(loaded.code_challenge, self.request.form.get("code_verifier"))
+        if loaded.dpop_jkt not in (None, self.request.confirmation.get("jkt")):
+            raise invalid_grant("the code is bound to another key", "RFC 9449 10")
         narrow(loaded.resources, self.request.resources, loaded.scope, self.server.services.tokens)
         return _LoadedCode(loaded)
 
@@ -52,7 +54,9 @@ class CodeGrant(Answering, AuthorizationCodeGrant):
         honest client whose answer fails may try again, and not be taken for a replay.
         """
         with self.server.services.work():
-            grant = self.server.services.codes.redeem(authorization_code.code, self.request.client.client)
+            grant = self.server.services.codes.redeem(
+                authorization_code.code, self.request.client.client, self.request.confirmation
+            )
             self.grant = self.addressed(grant)
         return True
 
@@ -77,8 +81,10 @@ class RefreshGrant(Answering, RefreshTokenGrant):
         scope = requested_scope(self.request.parameters)
         client = self.request.client.client
         self.grant = self.addressed(
-            self.server.services.refresh.refresh(refresh_token, client, scope, self.request.resources)
-        )  # fmt: skip
+            self.server.services.refresh.refresh(
+                refresh_token, client, scope, self.request.resources, self.request.confirmation
+            )
+        )
         return True
 
     def issue_token(self, user: Any, refresh_token: PresentedToken) -> TokenAnswer:  # noqa: ARG002

@@ -75,4 +75,4 @@ class TokenEndpoint:
             raise ProtocolError(
                 "invalid_request", "a parameter cannot be read", section="RFC 6749 5.2", detail=str(error)
             ) from None
-        return json_document(answer, status)
+        return json_document(answer, status, self._server.binding.headers(asked))

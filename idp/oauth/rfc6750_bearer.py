@@ -7,7 +7,6 @@ is refused (section 2). Section 3: a request without a token is challenged witho
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Sequence
 from urllib.parse import parse_qs
 
 from ..errors import ProtocolError
@@ -18,20 +17,24 @@ _HEADER = re.compile(r"bearer +([A-Za-z0-9\-._~+/]+=*)", re.IGNORECASE)
 
 def bearer_token(asked: Received) -> str:
     """The one token of this request. Raises ProtocolError with the challenge."""
-    query = parse_qs(asked.query.decode("latin-1"), keep_blank_values=True) if asked.query else ()
-    return bearer_of(asked.authorization, query, _from_body(asked))
-
-
-def bearer_of(authorization: str | None, query: Container[str], body: Sequence[str] = ()) -> str:
-    """The same for a request that is not Flask's: its header, the names in its query, the tokens in its form."""
-    found = [*_from_header(authorization), *body]
-    if "access_token" in query:
-        raise _bad("the token must not stand in the URI", "RFC 6750 2.3")
+    found = [*_from_header(asked.authorization), *elsewhere(asked)]
     if len(found) > 1:
-        raise _bad("more than one token", "RFC 6750 2")
+        raise more_than_one()
     if not found:
         raise _missing()
     return found[0]
+
+
+def elsewhere(asked: Received) -> list[str]:
+    """Tokens that stand in the body. Raises ProtocolError for one in the URI."""
+    if asked.query and "access_token" in parse_qs(asked.query.decode("latin-1"), keep_blank_values=True):
+        raise _bad("the token must not stand in the URI", "RFC 6750 2.3")
+    return _from_body(asked)
+
+
+def more_than_one() -> ProtocolError:
+    """Section 2: clients MUST NOT use more than one method."""
+    return _bad("more than one token", "RFC 6750 2")
 
 
 def _missing() -> ProtocolError:

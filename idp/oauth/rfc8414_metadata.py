@@ -15,6 +15,7 @@ from ..domain.scope import STANDARD_SCOPES
 from ..settings import Settings
 from .rfc7517_jwks import PATH as JWKS_PATH
 from .rfc7636_pkce import METHODS
+from .rfc9449_dpop import ALGS
 
 _CONFIDENTIAL = [item.value for item in AuthMethod if item is not AuthMethod.NONE]
 
@@ -43,6 +44,7 @@ def metadata(settings: Settings, own_scopes: Sequence[str]) -> dict[str, object]
         "revocation_endpoint_auth_signing_alg_values_supported": list(SIGNING_ALGS),
         "introspection_endpoint_auth_methods_supported": _CONFIDENTIAL,
         "introspection_endpoint_auth_signing_alg_values_supported": list(SIGNING_ALGS),
+        "dpop_signing_alg_values_supported": list(ALGS),
         "ui_locales_supported": ["en"],
     }
     document["pushed_authorization_request_endpoint"] = url("/par")

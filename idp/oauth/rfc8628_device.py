@@ -94,4 +94,4 @@ class DeviceGrant(OwnGrant):
         code = self.request.parameters.require("device_code", "RFC 8628 3.4")
         found = services.polling.poll(code, client, PolledKind.DEVICE)
         with services.work():
-            return self.addressed(services.polling.redeem(found, client))
+            return self.addressed(services.polling.redeem(found, client, self.request.confirmation))

@@ -10,6 +10,7 @@ Used up by its answer: ``services.pushed_requests``.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from flask import Blueprint, Response
 
@@ -24,6 +25,7 @@ from .requests import Parameters, Received, form, invalid_request, received
 from .responses import Answer, as_response, json_document
 from .rfc6749_client_authentication import ClientAuthentication
 from .rfc9101_request_object import must_sign
+from .rfc9449_dpop import PushedProofs
 
 PREFIX = "urn:ietf:params:oauth:request_uri:"
 _CREDENTIALS = ("client_id", "client_secret", "client_assertion", "client_assertion_type")
@@ -68,11 +70,12 @@ class PushedRequestEndpoint:
     ways = (("POST", "/par", "par"),)
 
     def __init__(
-        self, authentication: ClientAuthentication, requests: AuthorizationRequests, pushed: PushedRequests,
-        throttles: Throttles, clock: Clock, address_of_request: Callable[[], str],
+        self, authentication: ClientAuthentication, requests: AuthorizationRequests, proofs: PushedProofs,
+        pushed: PushedRequests, throttles: Throttles, clock: Clock, address_of_request: Callable[[], str],
     ) -> None:  # fmt: skip
         self._authentication = authentication
         self._requests = requests
+        self._proofs = proofs
         self._pushed = pushed
         self._throttles = throttles
         self._clock = clock
@@ -94,9 +97,11 @@ class PushedRequestEndpoint:
         if "request_uri" in parameters:
             raise invalid_request("request_uri must not be pushed", "RFC 9126 2.1")
         request = self._requests.resolve_pushed(_without_credentials(parameters), client)
+        request = replace(request, parameters=self._proofs.bind(asked, request.parameters))
         self._requests.read(request, client)
         reference = self._pushed.push(client, request.parameters.pairs, signed=request.signed)
-        return json_document({"request_uri": PREFIX + reference, "expires_in": self._pushed.life}, 201)
+        answer = {"request_uri": PREFIX + reference, "expires_in": self._pushed.life}
+        return json_document(answer, 201, self._proofs.headers(asked))
 
     def _brake(self, client: Client, address: str) -> None:
         """Section 2.3: 429, for a client that anybody may name."""

@@ -34,6 +34,7 @@ from .rfc6749_grants import CodeGrant, CredentialsGrant, RefreshGrant
 from .rfc8628_device import DeviceGrant
 from .rfc8693_token_exchange import ExchangeGrant
 from .rfc9068_access_token import AccessTokens
+from .sender_constraint import TokenBinding
 
 # Every grant of Authlib writes live tokens at DEBUG (authlib.md 1.3 #18).
 logging.getLogger("authlib").setLevel(logging.WARNING)
@@ -52,9 +53,11 @@ class IdpServer(AuthorizationServer):
         services: Services,
         access_tokens: AccessTokens,
         make_answer: MakeAnswer,
+        binding: TokenBinding,
     ) -> None:
         super().__init__()
         self.authentication = authentication
+        self.binding = binding
         self.services = services
         self.access_tokens = access_tokens
         self.make_answer = make_answer

@@ -7,17 +7,16 @@ asked for with ``claims``.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from flask import Blueprint, Response
 
 from ..domain.claims import claims_of, names_of_scope
 from ..domain.scope import OPENID
-from ..errors import TokenRejected
 from ..oauth.requests import Received, received
 from ..oauth.responses import Answer, as_response, json_document
-from ..oauth.rfc6750_bearer import bearer_token, insufficient_scope, invalid_token
-from ..oauth.rfc9068_access_token import AccessToken, AccessTokens
+from ..oauth.rfc6750_bearer import insufficient_scope, invalid_token
+from ..oauth.sender_constraint import PresentedTokens
 from ..services.tokens import Tokens
 
 
@@ -27,10 +26,10 @@ class UserinfoEndpoint:
     ways = (("GET", "/userinfo", "userinfo"), ("POST", "/userinfo", "userinfo"))
 
     def __init__(
-        self, issuer: str, access_tokens: AccessTokens, tokens: Tokens, address_of_request: Callable[[], str]
+        self, presented: PresentedTokens, uris: Sequence[str], tokens: Tokens, address_of_request: Callable[[], str]
     ) -> None:
-        self._issuer = issuer
-        self._access_tokens = access_tokens
+        self._presented = presented
+        self._uris = uris
         self._tokens = tokens
         self._address = address_of_request
 
@@ -44,17 +43,12 @@ class UserinfoEndpoint:
 
     def answer(self, asked: Received) -> Answer:
         """One request."""
-        token = self._read(bearer_token(asked))
+        token = self._presented.read(asked, self._uris)
         if OPENID not in token.scope:
             raise insufficient_scope(OPENID)
         user = self._tokens.holder(token.sid) if token.sid is not None else None
         if user is None or str(user.id) != token.sub:
             raise invalid_token()
         wanted = [str(name) for name in token.claims.get("userinfo_claims", [])]
-        return json_document({**claims_of(user, [*names_of_scope(token.scope), *wanted]), "sub": token.sub})
-
-    def _read(self, text: str) -> AccessToken:
-        try:
-            return self._access_tokens.read(text, audience=self._issuer)
-        except TokenRejected:
-            raise invalid_token() from None
+        claims = {**claims_of(user, [*names_of_scope(token.scope), *wanted]), "sub": token.sub}
+        return json_document(claims, headers=self._presented.headers(asked))

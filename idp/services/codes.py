@@ -92,8 +92,8 @@ class Codes:
                 code_hash=secret_hash(code), client_id=request.client_id, user_id=current.user.id,
                 session_id=session.id, device_id=session.device_id, redirect_uri=request.redirect_uri,
                 scope=request.scope, resources=request.resources, nonce=request.nonce,
-                code_challenge=request.code_challenge, claims=request.claims, auth_time=session.auth_time,
-                acr=session.acr, amr=session.amr, created_at=now,
+                code_challenge=request.code_challenge, dpop_jkt=request.dpop_jkt, claims=request.claims,
+                auth_time=session.auth_time, acr=session.acr, amr=session.amr, created_at=now,
                 expires_at=now + timedelta(seconds=self._settings.code_life),
             )
         )  # fmt: skip
@@ -106,7 +106,7 @@ class Codes:
             raise invalid_grant("the code is unknown, expired or was issued to another client", "RFC 6749 5.2")
         return found
 
-    def redeem(self, found: AuthorizationCode, client: Client) -> Grant:
+    def redeem(self, found: AuthorizationCode, client: Client, confirmation: Mapping[str, str]) -> Grant:
         """Use a compared code up and create what it stands for. In the caller's transaction."""
         now = self._stores.clock.now()
         self._founding.hold_consent(found.user_id, client, scope_with_claims(found.scope, found.claims))
@@ -126,7 +126,7 @@ class Codes:
             client_id=client.client_id, user_id=found.user_id, user=self._asked_for(found),
             sid=joined.id, scope=scope, resources=found.resources, auth_time=found.auth_time, acr=found.acr,
             amr=found.amr, nonce=found.nonce, claims=found.claims,
-            refresh_token=self._founding.refresh_token(found, joined, client, now),
+            refresh_token=self._founding.refresh_token(found, joined, client, now, confirmation),
         )  # fmt: skip
 
     # ── inside ───────────────────────────────────────────────────────────────────────────────────

@@ -70,8 +70,14 @@ class Founding:
             scope=granted.scope, created_at=now, last_used_at=now,
         )  # fmt: skip
 
-    def refresh_token(self, granted: Granted, joined: ClientSession, client: Client, now: datetime) -> str | None:
-        """The first token of a new family, None for a client that is not registered to refresh."""
+    def refresh_token(
+        self, granted: Granted, joined: ClientSession, client: Client, now: datetime, confirmation: Mapping[str, str]
+    ) -> str | None:
+        """The first token of a new family, None for a client that is not registered to refresh.
+
+        A public client's family is bound to whatever ``confirmation`` says (RFC 9449 section 5, RFC 8705
+        section 4); a confidential client proves itself with every refresh, and may change its keys.
+        """
         if GrantType.REFRESH_TOKEN not in client.grant_types:
             return None
         settings = self._settings
@@ -79,6 +85,8 @@ class Founding:
             id=self._stores.randomness.uuid(), client_session_id=joined.id, user_id=granted.user_id,
             client_id=client.client_id, counter=0, rotated_at=now, scope=granted.scope, resources=granted.resources,
             claims=granted.claims, auth_time=granted.auth_time, acr=granted.acr, amr=granted.amr, created_at=now,
+            jkt=confirmation.get("jkt") if client.public else None,
+            x5t=confirmation.get("x5t#S256") if client.public else None,
             idle_seconds=settings.refresh_idle_life,
             expires_at=now + timedelta(seconds=settings.refresh_absolute_life),
         )  # fmt: skip

@@ -12,6 +12,7 @@ device code never travels through a browser.
 from __future__ import annotations
 
 import hmac
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -133,7 +134,7 @@ class Polling:
             raise self._not_yet(found, now)
         return found
 
-    def redeem(self, found: PolledRequest, client: Client) -> Grant:
+    def redeem(self, found: PolledRequest, client: Client, confirmation: Mapping[str, str]) -> Grant:
         """Use an approved request up and create what it stands for. In the caller's transaction."""
         now, approval = self._stores.clock.now(), approval_of(found)
         if approval is None or found.session_id is None:
@@ -145,7 +146,7 @@ class Polling:
         session = self._stores.sessions.lock_live(found.session_id, now)
         if session is None:
             raise invalid_grant("the session it was approved in has ended", "RFC 6749 5.2", persist=True)
-        return self._found(found, approval, scope, client, now)
+        return self._found(found, approval, scope, client, now, confirmation)
 
     # ── inside ───────────────────────────────────────────────────────────────────────────────────
 
@@ -155,8 +156,9 @@ class Polling:
         return ProtocolError("slow_down", "wait 5 seconds longer between requests", section="RFC 8628 3.5")
 
     def _found(
-        self, found: PolledRequest, approval: Approval, scope: tuple[str, ...], client: Client, now: datetime
-    ) -> Grant:
+        self, found: PolledRequest, approval: Approval, scope: tuple[str, ...], client: Client, now: datetime,
+        confirmation: Mapping[str, str],
+    ) -> Grant:  # fmt: skip
         """A device of its own and no Session: what hangs on it ends from the list of devices."""
         device = self._device(found, approval.user_id, client, now)
         held = self._founding.client_session(
@@ -167,7 +169,7 @@ class Polling:
         return Grant(
             client_id=client.client_id, user_id=approval.user_id, sid=joined.id, scope=scope,
             resources=approval.resources, auth_time=approval.auth_time, acr=approval.acr, amr=approval.amr,
-            refresh_token=self._founding.refresh_token(approval, joined, client, now),
+            refresh_token=self._founding.refresh_token(approval, joined, client, now, confirmation),
         )  # fmt: skip
 
     def _device(self, found: PolledRequest, user_id: UUID, client: Client, now: datetime) -> Device:

@@ -10,7 +10,7 @@ bad scope never costs an honest client its token (RFC 6749 section 6).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from ..domain.client import Client
 from ..domain.master_key import MasterKeys
@@ -46,18 +46,23 @@ class Refreshing:
         return token
 
     def refresh(
-        self, token: PresentedToken, client: Client, scope: Sequence[str] | None, resources: Sequence[str]
-    ) -> Grant:
+        self, token: PresentedToken, client: Client, scope: Sequence[str] | None, resources: Sequence[str],
+        confirmation: Mapping[str, str],
+    ) -> Grant:  # fmt: skip
         """The successor's grant. ``scope`` None and empty ``resources`` mean: as granted.
+
+        ``confirmation`` is what the request proves.
 
         Opens its own transaction for the ending that a reuse causes.
         """
         if scope is not None or resources:
             self._check_narrowing(token, scope, resources)
         now = self._stores.clock.now()
-        family = self._stores.refresh_families.rotate(token.family_id, token.counter, client.client_id, now)
+        family = self._stores.refresh_families.rotate(
+            token.family_id, token.counter, client.client_id, now, confirmation
+        )
         if family is None:
-            family = self._not_rotated(token, client)
+            family = self._not_rotated(token, client, confirmation)
         else:
             self._stores.client_sessions.touch(family.client_session_id, now)
         return self._grant(family, token, client, scope, resources)
@@ -88,9 +93,11 @@ class Refreshing:
         if not set(resources) <= set(self._tokens.audience(family.resources, family.scope)):
             raise ProtocolError("invalid_target", "resource was not granted", section="RFC 8707 2.2")
 
-    def _not_rotated(self, token: PresentedToken, client: Client) -> RefreshFamily:
+    def _not_rotated(
+        self, token: PresentedToken, client: Client, confirmation: Mapping[str, str]
+    ) -> RefreshFamily:  # fmt: skip
         with self._stores.work():
-            family, verdict = self._judged(token, client)
+            family, verdict = self._judged(token, client, confirmation)
             if verdict is Verdict.REUSE:
                 self._sessions.end_session(
                     OneClientSession(family.client_session_id), EndReason.REFRESH_REUSE, by=f"client:{client.client_id}"
@@ -100,17 +107,24 @@ class Refreshing:
                 )
         if verdict is Verdict.RETRY:
             return family
+        if not family.held_by(confirmation):
+            raise invalid_grant("the refresh token is bound to a key that this request does not prove", "RFC 9449 5")
         self._sessions.settle(OneClientSession(family.client_session_id))
         raise invalid_grant(_DEAD, "RFC 6749 5.2")
 
-    def _judged(self, token: PresentedToken, client: Client) -> tuple[RefreshFamily, Verdict]:
+    def _judged(
+        self, token: PresentedToken, client: Client, confirmation: Mapping[str, str]
+    ) -> tuple[RefreshFamily, Verdict]:
         now = self._stores.clock.now()
         found = self._stores.refresh_families.get(token.family_id, now)
         if found is None:
             raise invalid_grant(_DEAD, "RFC 6749 5.2")
         family, live = found
         grace = self._settings.refresh_grace if client.refresh_grace is None else client.refresh_grace
-        verdict = classify(family, live=live, presented=token.counter, client_id=client.client_id, now=now, grace=grace)
+        verdict = classify(
+            family, live=live, presented=token.counter, client_id=client.client_id, now=now, grace=grace,
+            confirmation=confirmation,
+        )  # fmt: skip
         return family, verdict
 
     def _grant(

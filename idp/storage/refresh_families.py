@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import and_, bindparam, exists, insert, select, update
+from sqlalchemy import Text, and_, bindparam, exists, insert, or_, select, update
 
-from ..domain.refresh import RefreshFamily
+from ..domain.refresh import UNBOUND, RefreshFamily
 from .database import Database
 from .liveness import CLIENT_SESSION_LIVE, FAMILY_WITHIN_ENDS, HELD, NOW
 from .rows import Rows
@@ -25,6 +26,8 @@ _ROTATE = (
         _KEY,
         _F.counter == bindparam("presented"),
         _F.client_id == bindparam("asker"),
+        or_(_F.jkt.is_(None), _F.jkt == bindparam("jkt", type_=Text)),
+        or_(_F.x5t.is_(None), _F.x5t == bindparam("x5t", type_=Text)),
         FAMILY_WITHIN_ENDS,
         exists().select_from(HELD).where(_HOLDS, CLIENT_SESSION_LIVE),
     )
@@ -48,13 +51,18 @@ class SqlRefreshFamilies:
         """Born at a redemption."""
         self._db.hot_count(_ADD, FAMILY.parameters(family))
 
-    def rotate(self, family_id: UUID, presented: int, client_id: str, now: datetime) -> RefreshFamily | None:
-        """Advance the counter if ``presented`` is current and everything is live, else write nothing.
+    def rotate(
+        self, family_id: UUID, presented: int, client_id: str, now: datetime, confirmation: Mapping[str, str] = UNBOUND
+    ) -> RefreshFamily | None:
+        """Advance the counter if ``presented`` is current, its key proven and everything live, else write nothing.
 
         Of several that race, the row lock lets one pass; PostgreSQL then tests the others against the
         new version of the row, where the counter has moved on.
         """
-        asked = {"key": family_id, "presented": presented, "asker": client_id, "now": now}
+        asked = {
+            "key": family_id, "presented": presented, "asker": client_id, "now": now,
+            "jkt": confirmation.get("jkt"), "x5t": confirmation.get("x5t#S256"),
+        }  # fmt: skip
         rows = self._db.hot_changed(_ROTATE, asked)
         return FAMILY.read(rows[0]) if rows else None
 

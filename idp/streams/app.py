@@ -25,6 +25,7 @@ import structlog
 
 from ..domain.ports import Clock, Revocations
 from ..errors import IdpError
+from ..oauth.requests import Received
 from ..oauth.responses import NO_STORE, error_for_programs
 from ..oauth.revocation_log import PATH as LOG_PATH
 from ..oauth.revocation_log import Asked, Following, seq
@@ -56,6 +57,12 @@ class _Request:
     path: str
     query: bytes
     headers: Mapping[str, str]
+
+    @property
+    def received(self) -> Received:
+        """As the endpoints of the other application read theirs."""
+        authorization, proof = self.headers.get("authorization"), self.headers.get("dpop")
+        return Received(self.method, "", self.query, b"", authorization, "", proof)
 
     @property
     def streaming(self) -> bool:
@@ -169,7 +176,7 @@ class Streams:
         await _whole(send, 200, _JSON, b'{"status":"ready"}')
 
     async def _log(self, request: _Request, receive: Receive, send: Send) -> None:
-        asked = await self._serving.asked(request.headers.get("authorization"), request.query)
+        asked = await self._serving.asked(request.received)
         if not request.streaming and not asked.wait:
             await _whole(send, 200, _JSON, await self._serving.page(asked, None))
             return

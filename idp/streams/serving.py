@@ -17,6 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from ..domain.ports import Clock
+from ..oauth.requests import Received
 from ..oauth.revocation_log import PAGE, POLL_SECONDS, Asked, Following, document, encoded, gone
 from ..oauth.rfc6750_bearer import invalid_token
 from . import wire
@@ -51,11 +52,9 @@ class Serving:
         self._frames: dict[int, _Frame] = {}
         self._frames_of = -1
 
-    async def asked(self, authorization: str | None, query: bytes) -> Asked:
+    async def asked(self, received: Received) -> Asked:
         """Read and authenticate a request, in the pool."""
-        return await asyncio.get_running_loop().run_in_executor(
-            self._pool, self._following.asked, authorization, query
-        )  # fmt: skip
+        return await asyncio.get_running_loop().run_in_executor(self._pool, self._following.asked, received)
 
     def seat(self, asked: Asked) -> Follower:
         """A place among the followers until the token expires. Raises Unavailable."""

@@ -16,6 +16,8 @@ from idp.domain.revocation import RevocationKind
 from idp.oauth import revocation_log
 from idp.oauth.revocation_log import Following
 from idp.oauth.rfc9068_access_token import AccessTokens
+from idp.oauth.rfc9449_dpop import Proofs
+from idp.oauth.sender_constraint import PresentedTokens
 from idp.streams import app as streams_app
 from idp.streams import hub as streams_hub
 from idp.streams import serving as streams_serving
@@ -42,7 +44,8 @@ class Scene:
         provider = self.provider
         changed = provider.settings.model_copy(update=settings)
         made = AccessTokens(changed.issuer, 900, provider.services.keys, provider.stores.randomness, provider.clock)
-        app = Streams(changed, Following(changed.issuer, made, self.log), self.log, provider.clock)
+        presented = PresentedTokens(changed.issuer, made, Proofs(provider.stores.assertion_ids, provider.clock, None))
+        app = Streams(changed, Following(presented, changed.revocations_urls, self.log), self.log, provider.clock)
         async with serving(app, self.token) as server:
             yield server
 

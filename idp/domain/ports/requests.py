@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
@@ -11,7 +11,7 @@ from ..code import AuthorizationCode
 from ..interaction import Interaction
 from ..polled import PolledRequest
 from ..pushed_request import PushedRequest
-from ..refresh import RefreshFamily
+from ..refresh import UNBOUND, RefreshFamily
 from ..session import Session
 
 
@@ -102,8 +102,12 @@ class PolledRequests(Protocol):
 class RefreshFamilies(Protocol):
     def add(self, family: RefreshFamily) -> None: ...
 
-    def rotate(self, family_id: UUID, presented: int, client_id: str, now: datetime) -> RefreshFamily | None:
+    def rotate(
+        self, family_id: UUID, presented: int, client_id: str, now: datetime, confirmation: Mapping[str, str] = UNBOUND
+    ) -> RefreshFamily | None:
         """One UPDATE … RETURNING: advance the counter if ``presented`` is current and all is live.
+
+        ``confirmation`` is what the request proves; a family bound to anything else is not advanced.
 
         Live: the family's idle and absolute ends, its client session, that one's Session unless
         offline, the user and the client. None if nothing was advanced; never writes otherwise.
