@@ -57,6 +57,7 @@ from .oidc.core_userinfo import UserinfoEndpoint
 from .oidc.discovery import DiscoveryEndpoint
 from .oidc.frontchannel_logout import FrontchannelLogout
 from .oidc.jarm import SignedResponses
+from .oidc.registration_sector import SectorIdentifiers
 from .oidc.rp_initiated_logout import LogoutEndpoint
 from .outgoing import Outgoing
 from .paths import MIGRATIONS, TEMPLATES
@@ -230,7 +231,8 @@ def _mount_protocol(
     front_channel = Blueprint("front_channel", __name__, url_prefix=prefix)
     id_tokens = IdTokens(settings.issuer, settings.id_token_life, services.keys, stores.users, stores.clock)
     discovery = DiscoveryEndpoint(settings, services.resources)
-    reading = _authorization_requests(settings, stores, services, (AuthenticationRequests(id_tokens).read, read_jkt))
+    authentication_requests = AuthenticationRequests(id_tokens, services.subjects)
+    reading = _authorization_requests(settings, stores, services, (authentication_requests.read, read_jkt))
     endpoints = (*_token_endpoints(settings, stores, services, id_tokens, reading), discovery)
     for endpoint in endpoints:
         endpoint.mount(programs)
@@ -275,12 +277,13 @@ def _token_endpoints(
         settings.issuer, ClientKeys(Outgoing(settings.fetch_private_networks)), stores.assertion_ids, stores.clock
     )
     authentication = ClientAuthentication(services.clients, assertions, stores.throttles, stores.clock)
+    vouch = SectorIdentifiers(Outgoing(settings.fetch_private_networks)).check
     answers = TokenAnswers(access_tokens, stores.clock, (id_tokens.add,))
     proofs = Proofs(stores.assertion_ids, stores.clock, nonces(settings, stores.clock))
     presented = PresentedTokens(settings.issuer, access_tokens, proofs)
     binding = TokenBinding(proofs, [settings.url("/token")])
     server = IdpServer(authentication, services, access_tokens, answers.make, binding)
-    introspection = Introspection(settings.issuer, access_tokens, services.refresh, services.tokens)
+    introspection = Introspection(settings.issuer, access_tokens, services.refresh, services.tokens, services.subjects)
     return (
         TokenEndpoint(server, settings.url("/token"), address),
         PushedRequestEndpoint(
@@ -296,9 +299,16 @@ def _token_endpoints(
         RevocationEndpoint(authentication, access_tokens, services.refresh, services.tokens, stores.work, address),
         JwksEndpoint(services.keys, settings.jwks_max_age),
         RegistrationEndpoint(
-            settings, services.clients, services.initial_access, stores.throttles, stores.clock, stores.work, address
+            settings,
+            services.clients,
+            services.initial_access,
+            stores.throttles,
+            stores.clock,
+            stores.work,
+            address,
+            vouch,
         ),
-        ConfigurationEndpoint(settings, services.clients, stores.throttles, stores.clock, stores.work, address),
+        ConfigurationEndpoint(settings, services.clients, stores.throttles, stores.clock, stores.work, address, vouch),
         DeviceAuthorizationEndpoint(settings, authentication, services, stores.throttles, address),
         UserinfoEndpoint(presented, [settings.url("/userinfo")], services.tokens, address),
         RevocationsEndpoint(Following(presented, settings.revocations_urls, stores.revocations), address),

@@ -92,6 +92,13 @@ class Outgoing:
 
     allow_private: bool
 
+    def json_document(self, url: str) -> Any:
+        """Whatever JSON is at ``url``. Raises FetchRefused."""
+        try:
+            return json.loads(self.document(url).body)
+        except (ValueError, RecursionError):
+            raise FetchRefused("not JSON") from None
+
     def json_object(self, url: str) -> dict[str, Any]:
         """The JSON object at ``url``. Raises FetchRefused for everything else."""
         return json_object_of(self.document(url).body)

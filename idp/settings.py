@@ -24,7 +24,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from . import mail_server
-from .domain.key import SIGNING_ALGS
+from .domain.key import DEFAULT_ALG, SIGNING_ALGS
 from .domain.master_key import KEY_BYTES, MasterKey, MasterKeys
 from .domain.revocation import LONGEST_TOKEN_LIFE
 from .errors import ConfigurationError
@@ -93,7 +93,7 @@ class Settings(BaseSettings):
     proof_life: int = Field(10 * MINUTE, ge=30, le=HOUR, description="How fresh a proof ending other sessions needs")
     interaction_life: int = Field(60 * MINUTE, ge=20 * MINUTE, le=DAY, description="How long a sign-in may take")
     signing_algs: Annotated[tuple[str, ...], NoDecode] = Field(
-        ("RS256", "ES256", "EdDSA"), description="Algorithms that clients may choose for what we sign; RS256 always"
+        (DEFAULT_ALG, "ES256", "EdDSA"), description="Algorithms that clients may choose for what we sign; RS256 always"
     )
     key_rotation: int = Field(90 * DAY, ge=HOUR, description="Age at which a signing key is replaced")
     jwks_max_age: int = Field(5 * MINUTE, ge=0, le=HOUR, description="How long others may cache the JWKS")
@@ -110,7 +110,7 @@ class Settings(BaseSettings):
         """RS256 first, whatever is said: it is what a client gets that names none."""
         if unknown := [alg for alg in value if alg not in SIGNING_ALGS]:
             raise ValueError(f"{unknown[0]} is not one of {', '.join(SIGNING_ALGS)}")
-        return tuple(dict.fromkeys(("RS256", *value)))
+        return tuple(dict.fromkeys((DEFAULT_ALG, *value)))
 
     # ── derived ──────────────────────────────────────────────────────────────────────────────────
 

@@ -13,14 +13,14 @@ from dataclasses import dataclass, field
 from .authorization_metadata import authorization_requests
 from .binding_metadata import token_binding
 from .client import AuthMethod, GrantType
+from .key import SIGNING_ALGS
 from .logout_metadata import backchannel_logout, frontchannel_logout
 from .metadata_members import MetadataProblem, Sent, bad, choice, language_of, link, name, strings
-from .openid_metadata import openid
+from .openid_metadata import check_sector, openid
 from .redirect_uris import MAX_URI, redirect_uri_problem
 from .scope import parse_scope
 
 MAX_KEYS = 20
-SIGNING_ALGS = ("RS256", "PS256", "ES256", "EdDSA")
 _JWK_MEMBERS = ("kty", "kid", "use", "key_ops", "alg", "n", "e", "crv", "x", "y")
 _LINKS = ("client_uri", "logo_uri", "policy_uri", "tos_uri")
 _TEXTS = ("software_id", "software_version")
@@ -94,6 +94,7 @@ def _together(metadata: ClientMetadata, sent: Mapping[str, object]) -> None:
         raise bad("private_key_jwt needs jwks or jwks_uri")
     if "software_statement" in sent:
         raise MetadataProblem("unapproved_software_statement", "software statements are not accepted")
+    check_sector(metadata.rest, metadata.redirect_uris)
     _response_types(sent, grants)
 
 

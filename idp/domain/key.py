@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+DEFAULT_ALG = "RS256"
+"""What a client gets that names none (OpenID Connect Registration 1.0 section 2); always there."""
+
 SIGNING_ALGS = ("RS256", "PS256", "ES256", "EdDSA")
 """What we can sign with (RFC 7518 section 3.1, RFC 8037 section 3.1); all asymmetric."""
 

@@ -72,8 +72,15 @@ class Answering(BaseGrant, TokenEndpointMixin):
         if not audience:
             raise ProtocolError("invalid_target", "none of the resources exists any more", section="RFC 8707 2")
         return replace(
-            grant, resources=resources, audience=audience, scope=scope, confirmation=self.request.confirmation
-        )
+            grant, resources=resources, audience=audience, scope=scope, subject=self._subject(grant),
+            confirmation=self.request.confirmation,
+        )  # fmt: skip
+
+    def _subject(self, grant: Grant) -> str:
+        """A client without a person is its own subject (RFC 9068 section 2.2)."""
+        if grant.user_id is None:
+            return grant.client_id
+        return self.server.services.subjects.subject(grant.user_id, self.request.client.client)
 
     def generate_token(self, *_args: Any, **_kwargs: Any) -> TokenAnswer:
         """From the grant that this request earned; Authlib's arguments know less."""

@@ -12,7 +12,7 @@ in the same transaction: a refused registration costs none, and racing ones neve
 from __future__ import annotations
 
 import hmac
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from flask import Blueprint, Response
 
@@ -30,6 +30,9 @@ from .rfc6750_bearer import bearer_token, invalid_token
 
 INVALID = "invalid_client_metadata"
 
+Vouch = Callable[[Mapping[str, object]], None]
+"""What somebody else must confirm of a registration, by a fetch; raises ProtocolError."""
+
 
 class RegistrationEndpoint:
     """POST /register."""
@@ -43,6 +46,7 @@ class RegistrationEndpoint:
         clock: Clock,
         work: Work,
         address_of_request: Callable[[], str],
+        vouch: Vouch,
     ) -> None:
         self._settings = settings
         self._clients = clients
@@ -51,6 +55,7 @@ class RegistrationEndpoint:
         self._clock = clock
         self._work = work
         self._address = address_of_request
+        self._vouch = vouch
 
     def mount(self, blueprint: Blueprint) -> None:
         """Where it stands; when registration is closed it says so as 404."""
@@ -62,6 +67,7 @@ class RegistrationEndpoint:
         metadata = json_object("RFC 7591 3.1", INVALID)
         if wait := self._throttles.take(client_registration_brakes(self._address()), self._clock.now()):
             raise Throttled(wait)
+        self._vouch(metadata)
         with self._work():
             new = self._clients.create(metadata, origin=ClientOrigin.DYNAMIC, by=self._charged(token))
         return json_answer(information(new, self._settings), 201)

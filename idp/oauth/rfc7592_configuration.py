@@ -22,7 +22,7 @@ from ..settings import Settings
 from .requests import json_object, received
 from .responses import empty_answer, json_answer
 from .rfc6750_bearer import bearer_token, invalid_token
-from .rfc7591_registration import INVALID, information
+from .rfc7591_registration import INVALID, Vouch, information
 
 _SERVER_SIDE = (
     "registration_access_token",
@@ -43,6 +43,7 @@ class ConfigurationEndpoint:
         clock: Clock,
         work: Work,
         address_of_request: Callable[[], str],
+        vouch: Vouch,
     ) -> None:
         self._settings = settings
         self._clients = clients
@@ -50,6 +51,7 @@ class ConfigurationEndpoint:
         self._clock = clock
         self._work = work
         self._address = address_of_request
+        self._vouch = vouch
 
     def mount(self, blueprint: Blueprint) -> None:
         """Where it stands."""
@@ -71,6 +73,7 @@ class ConfigurationEndpoint:
         metadata = json_object("RFC 7592 2.2", INVALID)
         if wait := self._throttles.take(client_change_brakes(client_id, self._address()), self._clock.now()):
             raise Throttled(wait)
+        self._vouch(metadata)
         with self._work():
             client = self._clients.own(client_id, token, hold=True)
             if client is None:

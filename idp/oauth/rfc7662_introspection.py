@@ -15,6 +15,7 @@ from flask import Blueprint, Response
 from ..domain.client import Client
 from ..errors import TokenRejected
 from ..services.refresh import Refreshing
+from ..services.subjects import Subjects
 from ..services.tokens import Tokens
 from .requests import Received, form, received
 from .responses import Answer, as_response, json_document
@@ -30,11 +31,14 @@ _SHOWN = (
 class Introspection:
     """The decision, free of HTTP."""
 
-    def __init__(self, issuer: str, access_tokens: AccessTokens, refreshing: Refreshing, tokens: Tokens) -> None:
+    def __init__(
+        self, issuer: str, access_tokens: AccessTokens, refreshing: Refreshing, tokens: Tokens, subjects: Subjects
+    ) -> None:
         self._issuer = issuer
         self._access_tokens = access_tokens
         self._refreshing = refreshing
         self._tokens = tokens
+        self._subjects = subjects
 
     def introspect(self, caller: Client, text: str) -> dict[str, Any]:
         """What the caller may know of a token. Raises Unavailable rather than guess."""
@@ -59,8 +63,8 @@ class Introspection:
             return INACTIVE
         family, _usable = found
         return {
-            "active": True, "iss": self._issuer, "sub": str(family.user_id), "client_id": family.client_id,
-            "scope": " ".join(family.scope), "sid": str(family.client_session_id),
+            "active": True, "iss": self._issuer, "sub": self._subjects.subject(family.user_id, caller),
+            "client_id": family.client_id, "scope": " ".join(family.scope), "sid": str(family.client_session_id),
             "iat": int(family.rotated_at.timestamp()), "exp": int(family.ends_at.timestamp()),
         }  # fmt: skip
 
@@ -73,7 +77,7 @@ def alive(token: AccessToken, tokens: Tokens) -> bool:
     if token.sid is None:
         return tokens.client_token_live(token.client_id, token.jti, token.iat)
     found = tokens.liveness(token.sid)
-    if found is None or not found.live or str(found.user_id) != token.sub:
+    if found is None or not found.live:
         return False
     return found.client_id == token.client_id or tokens.client_token_live(token.client_id, token.jti, token.iat)
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from ..domain.authorization_metadata import RESPONSE_MODES
 from ..domain.client import AuthMethod, GrantType
-from ..domain.client_metadata import SIGNING_ALGS
+from ..domain.key import SIGNING_ALGS
 from ..domain.scope import STANDARD_SCOPES
 from ..settings import Settings
 from .rfc7517_jwks import PATH as JWKS_PATH

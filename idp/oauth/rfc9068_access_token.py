@@ -66,7 +66,7 @@ class AccessTokens:
         issued = int(now.timestamp())
         audience = grant.audience[0] if len(grant.audience) == 1 else list(grant.audience)
         claims: dict[str, object] = {
-            "iss": self._issuer, "sub": str(grant.user_id or grant.client_id), "aud": audience,
+            "iss": self._issuer, "sub": grant.subject, "aud": audience,
             "client_id": grant.client_id, "iat": issued, "exp": issued + self.life_of(grant, now),
             "jti": self._randomness.uuid().hex, "scope": " ".join(grant.scope),
         }  # fmt: skip

@@ -16,11 +16,13 @@ from __future__ import annotations
 from typing import Any
 
 from .. import jose
+from ..domain.key import DEFAULT_ALG
 from ..domain.outbox import OutboxMessage
 from ..domain.ports import Clients, Clock
 from ..outgoing import FetchRefused, Outgoing, Unreachable
 from ..services.deliveries import DeliveryFailed, Undeliverable
 from ..services.keys import Keys
+from .core_id_token import signing_alg
 
 TYP = "logout+jwt"
 EVENT = "http://schemas.openid.net/event/backchannel-logout"
@@ -52,13 +54,14 @@ class BackchannelLogout:
             raise DeliveryFailed(f"status {status}", refused=status < 500 and status not in _RECOVERABLE)
 
     def token(self, message: OutboxMessage) -> str:
-        """Section 2.4."""
+        """Section 2.4, signed as the client's ID tokens are."""
         now, told = int(self._clock.now().timestamp()), message.payload
         claims: dict[str, Any] = {
             "iss": self._issuer, "sub": told["sub"], "aud": told["client_id"], "iat": now, "exp": now + LIFE_SECONDS,
             "jti": str(message.id), "sid": told["sid"], "events": {EVENT: {}},
         }  # fmt: skip
-        return jose.sign(claims, self._keys.signer(), typ=TYP)
+        client = self._clients.get(str(told["client_id"]))
+        return jose.sign(claims, self._keys.signer(signing_alg(client) if client else DEFAULT_ALG), typ=TYP)
 
     def _uri(self, message: OutboxMessage) -> str:
         """As registered now; a client deleted since is told where it was when the session ended."""

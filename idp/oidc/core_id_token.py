@@ -15,6 +15,7 @@ from typing import Any
 from .. import jose
 from ..domain.claims import claims_of, requested
 from ..domain.client import Client
+from ..domain.key import DEFAULT_ALG
 from ..domain.ports import Clock, Users
 from ..domain.scope import OPENID
 from ..services.codes import Grant
@@ -41,16 +42,16 @@ class IdTokens:
 
     def make(self, grant: Grant, client: Client, access_token: str) -> str:
         """Sign one."""
-        now = int(self._clock.now().timestamp())
+        now, alg = int(self._clock.now().timestamp()), signing_alg(client)
         auth_time = grant.auth_time
         claims: dict[str, object] = {
-            **self._about_the_person(grant), "iss": self._issuer, "sub": str(grant.user_id), "aud": client.client_id,
+            **self._about_the_person(grant), "iss": self._issuer, "sub": grant.subject, "aud": client.client_id,
             "iat": now, "exp": now + self._life, "auth_time": int(auth_time.timestamp()) if auth_time else now,
-            "acr": grant.acr, "amr": list(grant.amr), "sid": str(grant.sid), "at_hash": at_hash(access_token),
+            "acr": grant.acr, "amr": list(grant.amr), "sid": str(grant.sid), "at_hash": at_hash(access_token, alg),
         }  # fmt: skip
         if grant.nonce is not None:
             claims["nonce"] = grant.nonce
-        return jose.sign(claims, self._keys.signer(), typ=TYP)
+        return jose.sign(claims, self._keys.signer(alg), typ=TYP)
 
     def read_hint(self, hint: str) -> dict[str, Any]:
         """The claims of an ID token of ours, expired or not. Raises TokenRejected for anything else."""
@@ -67,6 +68,15 @@ class IdTokens:
         return claims_of(user, names) if user is not None else {}
 
 
-def at_hash(access_token: str) -> str:
-    """Section 3.1.3.6: the left half of the hash that goes with RS256."""
-    return base64.urlsafe_b64encode(hashlib.sha256(access_token.encode()).digest()[:16]).rstrip(b"=").decode()
+def signing_alg(client: Client) -> str:
+    """``id_token_signed_response_alg`` (OpenID Connect Registration 1.0 section 2); logout tokens follow it."""
+    return str(client.metadata.get("id_token_signed_response_alg", DEFAULT_ALG))
+
+
+def at_hash(access_token: str, alg: str = DEFAULT_ALG) -> str:
+    """Section 3.1.3.6: the left half of the hash that goes with the algorithm of the ID token.
+
+    Of EdDSA that is SHA-512, the hash inside Ed25519 (RFC 8032 section 5.1); of the others SHA-256.
+    """
+    digest = (hashlib.sha512 if alg == "EdDSA" else hashlib.sha256)(access_token.encode()).digest()
+    return base64.urlsafe_b64encode(digest[: len(digest) // 2]).rstrip(b"=").decode()

@@ -16,6 +16,7 @@ from ..domain.claims import SCOPE_OF_CLAIM
 from ..domain.client import Client
 from ..errors import TokenRejected
 from ..oauth.requests import Parameters, invalid_request
+from ..services.subjects import Subjects
 from .core_id_token import IdTokens
 
 PROMPTS = ("none", "login", "consent", "select_account")
@@ -26,8 +27,9 @@ _SECTION = "OpenID Connect Core 3.1.2.1"
 class AuthenticationRequests:
     """The extension of the authorization endpoint."""
 
-    def __init__(self, id_tokens: IdTokens) -> None:
+    def __init__(self, id_tokens: IdTokens, subjects: Subjects) -> None:
         self._id_tokens = id_tokens
+        self._subjects = subjects
 
     def read(self, parameters: Parameters, client: Client) -> dict[str, Any]:
         """Members of AuthorizationRequest. Raises ProtocolError, to be told to the client."""
@@ -38,14 +40,14 @@ class AuthenticationRequests:
             "prompt": _prompt(parameters),
             "max_age": _max_age(parameters, client),
             "login_hint": parameters.get("login_hint"),
-            "hinted_sub": self._hinted_sub(parameters, claims),
+            "hinted_sub": self._hinted_sub(parameters, claims, client),
             "acr_values": acr_values,
             "acr_essential": essential,
             "ui_locales": tuple(parameters.get("ui_locales", "").split(" ")[:10]) if "ui_locales" in parameters else (),
             "claims": claims,
         }
 
-    def _hinted_sub(self, parameters: Parameters, claims: Mapping[str, Any]) -> UUID | None:
+    def _hinted_sub(self, parameters: Parameters, claims: Mapping[str, Any], client: Client) -> UUID | None:
         """Whose sign-in is wanted: the subject of ``id_token_hint``, or a ``sub`` asked for by value."""
         subject = _wanted_sub(claims)
         if (hint := parameters.get("id_token_hint")) is not None:
@@ -55,10 +57,8 @@ class AuthenticationRequests:
                 raise invalid_request("id_token_hint is not an ID token of ours", _SECTION) from None
         if subject is None:
             return None
-        try:
-            return UUID(subject)
-        except ValueError:
-            return UUID(int=0)  # nobody: whoever is signed in is not who was asked for
+        owner = self._subjects.owner(subject, client)
+        return owner or UUID(int=0)  # nobody: whoever is signed in is not who was asked for
 
 
 def _prompt(parameters: Parameters) -> tuple[str, ...]:

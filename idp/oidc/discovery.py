@@ -16,6 +16,7 @@ from flask import Blueprint, Flask, Response
 from ..domain.claims import KNOWN
 from ..domain.key import SIGNING_ALGS
 from ..domain.session import ACR_SUPPORTED
+from ..domain.subject import SUBJECT_TYPES
 from ..errors import Unavailable
 from ..oauth.requests import Received
 from ..oauth.responses import Answer
@@ -93,8 +94,8 @@ def openid_metadata(settings: Settings, own_scopes: list[str]) -> dict[str, obje
         "backchannel_logout_session_supported": True,
         "frontchannel_logout_supported": True,
         "frontchannel_logout_session_supported": True,
-        "subject_types_supported": ["public"],
-        "id_token_signing_alg_values_supported": ["RS256"],
+        "subject_types_supported": list(SUBJECT_TYPES),
+        "id_token_signing_alg_values_supported": list(settings.signing_algs),
         "claim_types_supported": ["normal"],
         "claims_supported": ["sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "sid", *KNOWN],
         "claims_parameter_supported": True,

@@ -30,6 +30,7 @@ from .resources import Resources
 from .restoring import Restoring
 from .sessions import SessionControl
 from .sign_in import SignIn
+from .subjects import Subjects
 from .tokens import Tokens
 
 
@@ -50,6 +51,7 @@ class Services:
     exchange: Exchanging
     refresh: Refreshing
     tokens: Tokens
+    subjects: Subjects
     keys: Keys
     clients: Clients
     resources: Resources
@@ -81,8 +83,9 @@ def build(stores: Stores, settings: Settings, master_keys: MasterKeys) -> Servic
         codes=Codes(stores, settings, master_keys, sessions),
         refresh=Refreshing(stores, settings, master_keys, sessions, tokens),
         tokens=tokens,
+        subjects=Subjects(stores),
         keys=keys,
-        clients=Clients(stores, sessions),
+        clients=Clients(stores, sessions, keys.algs),
         resources=Resources(stores),
         frontchannel=Frontchannel(stores),
         initial_access=InitialAccess(stores),

@@ -16,7 +16,9 @@ from ..domain.client import AuthMethod, Client, ClientOrigin
 from ..domain.client_metadata import ClientMetadata, check
 from ..domain.event import SecurityEvent
 from ..domain.exchange import ExchangePolicy
+from ..domain.key import DEFAULT_ALG
 from ..domain.metadata_members import MetadataProblem
+from ..domain.openid_metadata import SIGNED_ANSWERS
 from ..domain.ports import Stores
 from ..domain.revocation import RETENTION, Revocation, RevocationKind
 from ..domain.scope import STANDARD_SCOPES
@@ -40,9 +42,11 @@ class NewClient:
 class Clients:
     """Every change happens in the caller's transaction."""
 
-    def __init__(self, stores: Stores, sessions: SessionControl) -> None:
+    def __init__(self, stores: Stores, sessions: SessionControl, signing_algs: Sequence[str]) -> None:
+        """``signing_algs``: those that we have keys for, and so can sign a client's answers with."""
         self._stores = stores
         self._sessions = sessions
+        self._signing_algs = signing_algs
 
     # ── read ─────────────────────────────────────────────────────────────────────────────────────
 
@@ -193,9 +197,14 @@ class Clients:
 
     def _checked(self, metadata: Mapping[str, object]) -> ClientMetadata:
         try:
-            return check(metadata, jose.key_strong_enough)
+            checked = check(metadata, jose.key_strong_enough)
         except MetadataProblem as problem:
             raise ProtocolError(problem.code, problem.text, section="RFC 7591 3.2.2") from None
+        for member in SIGNED_ANSWERS:
+            if checked.rest.get(member, DEFAULT_ALG) not in self._signing_algs:
+                text = f"{member}: supported are {', '.join(self._signing_algs)}"
+                raise ProtocolError("invalid_client_metadata", text, section="OpenID Connect Registration 2")
+        return checked
 
     def _with_metadata(self, client: Client, metadata: ClientMetadata) -> Client:
         return replace(

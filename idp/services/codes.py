@@ -33,7 +33,8 @@ from .sessions import Current, SessionControl, secret_hash
 class Grant:
     """Everything a token answer is made from. ``user_id`` and ``sid`` are None without a person.
 
-    ``audience`` is filled in when the token request has been compared with what was granted.
+    ``audience`` is filled in when the token request has been compared with what was granted, and
+    ``subject`` with it: the ``sub`` by which this client knows the person (``Subjects``).
     ``act`` is who acts for the person (RFC 8693 section 4.1), ``not_after`` when the access token ends at the latest.
     ``confirmation`` is whose the access token is alone (RFC 7800 ``cnf``): ``jkt`` the thumbprint of a key
     (RFC 9449 section 6.1), ``x5t#S256`` that of a certificate (RFC 8705 section 3.1); empty for a bearer token.
@@ -43,6 +44,7 @@ class Grant:
     scope: tuple[str, ...]
     resources: tuple[str, ...]
     audience: tuple[str, ...] = ()
+    subject: str | None = None
     user_id: UUID | None = None
     user: User | None = None
     sid: UUID | None = None

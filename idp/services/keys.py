@@ -25,12 +25,11 @@ from datetime import datetime, timedelta
 
 from .. import jose
 from ..domain.event import SecurityEvent
-from ..domain.key import KeyState, SigningKey
+from ..domain.key import DEFAULT_ALG, KeyState, SigningKey
 from ..domain.ports import Stores
 from ..errors import Conflict, NotFound, Unavailable
 from ..settings import Settings
 
-DEFAULT_ALG = "RS256"
 SNAPSHOT_SECONDS = 2.0
 
 

@@ -25,6 +25,7 @@ from ..domain.ports import Stores
 from ..domain.session import ClientSession, Ended, EndReason, EndTarget, Session, ThisSession
 from ..domain.throttle import mail_brakes
 from ..domain.user import User
+from .subjects import Subjects
 
 TOLD_BY_MAIL = {EndReason.REFRESH_REUSE, EndReason.CODE_REUSE, EndReason.PASSWORD_RESET}
 _RAN_OUT = {EndReason.IDLE, EndReason.ABSOLUTE}
@@ -37,6 +38,7 @@ class Notices:
 
     def __init__(self, stores: Stores) -> None:
         self._stores = stores
+        self._subjects = Subjects(stores)
 
     def of_ending(self, target: EndTarget, ended: Ended, reason: EndReason, now: datetime) -> list[OutboxMessage]:
         """Everything that an ending gives rise to; to be put by the caller."""
@@ -86,7 +88,10 @@ class Notices:
         return [
             self._message(
                 MessageKind.BACKCHANNEL_LOGOUT, now,
-                {"client_id": item.client_id, "sid": str(item.id), "sub": str(item.user_id), "uri": uri},
+                {
+                    "client_id": item.client_id, "sid": str(item.id), "uri": uri,
+                    "sub": self._subjects.subject(item.user_id, clients[item.client_id]),
+                },
                 user_id=item.user_id, client_id=item.client_id, sid=item.id, session_id=item.session_id,
             )
             for item in told

@@ -213,7 +213,8 @@ class SessionControl:
 
         entries = [entry(RevocationKind.SID, str(item.id)) for item in ended.client_sessions]
         if isinstance(target, WholeUser):
-            entries.append(entry(RevocationKind.SUB, str(target.user_id)))
+            names = (str(target.user_id), *self._stores.pairwise_subjects.of_user(target.user_id))
+            entries += [entry(RevocationKind.SUB, name) for name in names]
         if isinstance(target, WholeClient):
             entries.append(entry(RevocationKind.CLIENT, target.client_id))
         return entries

@@ -26,6 +26,7 @@ from .initial_access_tokens import SqlInitialAccessTokens
 from .interactions import SqlInteractions
 from .leases import Leases
 from .outbox import SqlOutbox
+from .pairwise_subjects import SqlPairwiseSubjects
 from .passwords import ArgonPasswords
 from .polled_requests import SqlPolledRequests
 from .pushed_requests import SqlPushedRequests
@@ -76,6 +77,7 @@ def build_stores(
         vault=AesVault(master_keys),
         passwords=ArgonPasswords(),
         users=SqlUsers(database),
+        pairwise_subjects=SqlPairwiseSubjects(database),
         devices=SqlDevices(database),
         sessions=SqlSessions(database),
         client_sessions=SqlClientSessions(database),

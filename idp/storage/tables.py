@@ -253,6 +253,13 @@ consents = _table(
 )
 Index("ix_consents_client_id", consents.c.client_id)
 
+pairwise_subjects = _table(
+    "pairwise_subjects",
+    _key("user_id", Uuid, ForeignKey("users.id")),
+    _key("sector", Text),
+    _must("subject", Text, unique=True),
+)
+
 resources = _table(
     "resources",
     _key("identifier", Text),

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Uuid, bindparam, select, update
+from sqlalchemy import Uuid, bindparam, delete, select, update
 
 from ..domain.user import User, email_key
 from ..errors import Conflict
 from .database import Database
 from .pages import Pages
 from .rows import USER
-from .tables import devices, security_events, sessions, users
+from .tables import devices, pairwise_subjects, security_events, sessions, users
 from .upsert import insert_or_nothing
 
 _ADD = insert_or_nothing(users)
@@ -28,6 +28,7 @@ _ERASE = (
     update(sessions).where(sessions.c.user_id == _OWNER).values(address="", user_agent=""),
     update(devices).where(devices.c.user_id == _OWNER).values(user_agent="", name=None, secret_hash=None),
     update(security_events).where(security_events.c.user_id == _OWNER).values(address="", user_agent=""),
+    delete(pairwise_subjects).where(pairwise_subjects.c.user_id == _OWNER),
 )
 
 

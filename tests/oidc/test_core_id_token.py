@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import pytest
 
-from idp.errors import TokenRejected
+from idp.errors import ProtocolError, TokenRejected
 from idp.oidc.core_id_token import IdTokens
 
-from ..provider import ISSUER, App, Browser, Provider, answered, at_hash, claims_of, header_of
+from ..provider import ISSUER, App, Browser, Provider, answered, at_hash, b64url, claims_of, header_of, sent_back
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +31,7 @@ def test_what_it_says(provider: Provider, app: App, ada: Browser) -> None:
     with provider.clock.later(120):
         tokens = provider.tokens(app, ada, scope="openid profile email", nonce="n-0S6_WzA2Mj")
     token, claims = tokens["id_token"], claims_of(tokens["id_token"])
-    active = next(key for key in provider.services.keys.list() if key.state == "active")
+    active = next(key for key in provider.services.keys.list() if key.state == "active" and key.alg == "RS256")
     assert header_of(token) == {"alg": "RS256", "kid": active.kid, "typ": "JWT"}
     assert claims.pop("exp") - claims["iat"] == 900
     assert claims.pop("iat") >= claims["auth_time"] + 119
@@ -82,3 +84,30 @@ def test_only_an_id_token_of_ours_is_a_hint(provider: Provider, app: App, ada: B
     for wrong in (tokens["access_token"], tokens["id_token"] + "=", "x", tokens["refresh_token"]):
         with pytest.raises(TokenRejected):
             reader.read_hint(wrong)
+
+
+# ── signed as the client chose ────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.spec("OpenID Connect Dynamic Client Registration 1.0", "2")
+@pytest.mark.spec("OpenID Connect Core 1.0", "3.1.3.6")
+@pytest.mark.parametrize(("alg", "digest"), [("RS256", "sha256"), ("ES256", "sha256"), ("EdDSA", "sha512")])
+def test_the_algorithm_is_the_clients_choice(provider: Provider, ada: Browser, alg: str, digest: str) -> None:
+    """``at_hash`` goes with it: EdDSA's hash is SHA-512."""
+    app = provider.register(id_token_signed_response_alg=alg)
+    tokens = provider.tokens(app, ada, scope="openid offline_access")
+    again = answered(provider.refresh(app, tokens["refresh_token"]))
+    for answer in (tokens, again):
+        header, claims = header_of(answer["id_token"]), claims_of(answer["id_token"])
+        assert (header["alg"], header["kid"]) == (alg, provider.services.keys.signer(alg).kid)
+        whole = hashlib.new(digest, answer["access_token"].encode()).digest()
+        assert claims["at_hash"] == b64url(whole[: len(whole) // 2])
+        assert header_of(answer["access_token"])["alg"] == "RS256", "what every resource server can verify"
+    assert sent_back(provider.authorize(app, ada, prompt="none", id_token_hint=again["id_token"]))["code"]
+
+
+def test_an_algorithm_without_keys_cannot_be_chosen(provider: Provider) -> None:
+    with pytest.raises(ProtocolError, match="invalid_client_metadata"):
+        provider.register(id_token_signed_response_alg="PS256")
+    found = answered(provider.get("/.well-known/openid-configuration"))
+    assert found["id_token_signing_alg_values_supported"] == ["RS256", "ES256", "EdDSA"]

@@ -47,7 +47,7 @@ def test_only_what_works_is_listed(provider: Provider) -> None:
     assert found["response_modes_supported"][:3] == ["query", "fragment", "form_post"]
     assert found["grant_types_supported"] == ["authorization_code", "refresh_token", "client_credentials"]
     assert found["code_challenge_methods_supported"] == ["S256"]
-    assert found["id_token_signing_alg_values_supported"] == ["RS256"]
+    assert found["id_token_signing_alg_values_supported"] == ["RS256", "ES256", "EdDSA"]
     assert found["authorization_response_iss_parameter_supported"] is True
     assert found["claims_parameter_supported"] is True
     assert found["request_parameter_supported"] is True

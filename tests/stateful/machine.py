@@ -60,7 +60,8 @@ class World:
 
     @property
     def introspection(self) -> Introspection:
-        return Introspection("https://id.example", None, self.services.refresh, self.services.tokens)  # type: ignore[arg-type]
+        services = self.services
+        return Introspection("https://id.example", None, services.refresh, services.tokens, services.subjects)  # type: ignore[arg-type]
 
 
 # ── the model ─────────────────────────────────────────────────────────────────────────────────────

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from .clients import Clients, Consents, Resources
 from .foundations import Clock, PasswordHasher, Randomness, Vault, Work
-from .people import ClientSessions, Devices, Sessions, Users
+from .people import ClientSessions, Devices, PairwiseSubjects, Sessions, Users
 from .record import (
     AssertionIds,
     Events,
@@ -43,6 +43,7 @@ __all__ = [
     "InitialAccessTokens",
     "Interactions",
     "Outbox",
+    "PairwiseSubjects",
     "PasswordHasher",
     "PolledRequests",
     "PushedRequests",
@@ -72,6 +73,7 @@ class Stores:
     vault: Vault
     passwords: PasswordHasher
     users: Users
+    pairwise_subjects: PairwiseSubjects
     devices: Devices
     sessions: Sessions
     client_sessions: ClientSessions

@@ -1,0 +1,38 @@
+"""OpenID Connect Dynamic Client Registration 1.0 section 5 (``sector_identifier_uri`` Validation).
+
+The address must give a JSON array that holds every redirect URI of the registration: only so does the
+owner of that host vouch that these clients belong together. Fetched through the guard against SSRF, and
+before any transaction is opened: a stranger's server must not hold a lock of ours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ..errors import ProtocolError
+from ..outgoing import FetchRefused, Outgoing
+
+_SECTION = "OpenID Connect Registration 5"
+_ERROR = "invalid_client_metadata"
+
+
+class SectorIdentifiers:
+    """Vouches for the sector of a registration."""
+
+    def __init__(self, outgoing: Outgoing) -> None:
+        self._outgoing = outgoing
+
+    def check(self, metadata: Mapping[str, object]) -> None:
+        """Raises ProtocolError unless the document there lists every redirect URI.
+
+        ``metadata`` is a registration as it was sent; members of a wrong type are left to its own check.
+        """
+        uri, redirect_uris = metadata.get("sector_identifier_uri"), metadata.get("redirect_uris") or []
+        if not isinstance(uri, str) or not uri or not isinstance(redirect_uris, list):
+            return
+        try:
+            listed = self._outgoing.json_document(uri)
+        except FetchRefused:
+            raise ProtocolError(_ERROR, "sector_identifier_uri cannot be fetched", section=_SECTION) from None
+        if not isinstance(listed, list) or not all(item in listed for item in redirect_uris):
+            raise ProtocolError(_ERROR, "sector_identifier_uri does not list every redirect_uri", section=_SECTION)

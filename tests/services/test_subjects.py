@@ -1,0 +1,107 @@
+"""By what name a client knows a person (OpenID Connect Core 1.0 section 8)."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from idp.domain.session import EndReason, WholeUser
+
+from ..provider import App, Provider, answered, claims_of, refused, sent_back
+
+HERE, THERE = "https://here.example/callback", "https://there.example/callback"
+
+
+def pairwise(provider: Provider, uri: str = HERE, **more: Any) -> App:
+    return provider.register(redirect_uris=[uri], subject_type="pairwise", **more)
+
+
+def subject(token: str) -> str:
+    return str(claims_of(token)["sub"])
+
+
+@pytest.mark.spec("OpenID Connect Core 1.0", "8.1")
+def test_one_name_for_each_sector(provider: Provider) -> None:
+    ada, bob = provider.sign_in(), provider.sign_in(provider.person("bob@example.com"))
+    assert ada.user
+    one, same, other = pairwise(provider), pairwise(provider), pairwise(provider, THERE)
+    names = {app.id: subject(provider.tokens(app, ada)["id_token"]) for app in (one, same, other)}
+    assert names[one.id] == names[same.id], "the sector is the host, not the client"
+    assert len({*names.values(), str(ada.user.id), subject(provider.tokens(one, bob)["id_token"])}) == 4
+    assert all(str(ada.user.id) not in name and len(name) <= 255 and name.isascii() for name in names.values())
+    assert subject(provider.tokens(one, ada)["id_token"]) == names[one.id], "the same for ever"
+
+
+@pytest.mark.spec("OpenID Connect Core 1.0", "5.3.2")
+@pytest.mark.spec("RFC 9068", "2.2")
+def test_every_answer_names_the_person_alike(provider: Provider) -> None:
+    ada, app = provider.sign_in(), pairwise(provider)
+    tokens = provider.tokens(app, ada, scope="openid email offline_access")
+    name = subject(tokens["id_token"])
+    again = answered(provider.refresh(app, tokens["refresh_token"]))
+    assert {subject(again["id_token"]), subject(again["access_token"]), subject(tokens["access_token"])} == {name}
+    assert answered(provider.userinfo(again["access_token"]))["sub"] == name
+    for token in (again["access_token"], again["refresh_token"]):
+        assert answered(provider.introspect(app, token))["sub"] == name
+    assert str(ada.user and ada.user.id) not in json.dumps(
+        [claims_of(again["access_token"]), claims_of(again["id_token"])]
+    )
+
+
+@pytest.mark.promise("P1")
+def test_a_whole_user_is_revoked_under_every_name(alone: Provider) -> None:
+    """A resource server that compares ``sub`` with the log must find the one that its tokens carry."""
+    ada = alone.sign_in()
+    assert ada.user
+    name = subject(alone.tokens(pairwise(alone), ada)["access_token"])
+    with alone.stores.work():
+        alone.services.sessions.end_session(WholeUser(ada.user.id), EndReason.ADMINISTRATOR, by="operator")
+    revoked = {value for _seq, kind, value, *_rest in alone.rows()["revocations"] if kind == "sub"}
+    assert revoked == {str(ada.user.id), name}
+
+
+@pytest.mark.spec("OpenID Connect Core 1.0", "3.1.2.1")
+@pytest.mark.spec("OpenID Connect Core 1.0", "5.5.1")
+def test_a_client_finds_a_person_by_its_own_name_alone(provider: Provider) -> None:
+    """Else two clients could find out that their pairwise names are one person's (section 8.1)."""
+    ada, app, other = provider.sign_in(), pairwise(provider), pairwise(provider, THERE)
+    assert ada.user
+    own, foreign = (provider.tokens(item, ada)["id_token"] for item in (app, other))
+
+    def silent(**asked: str) -> str | None:
+        return sent_back(provider.authorize(app, ada, prompt="none", **asked), asked.pop("error", None), HERE).get(
+            "code"
+        )
+
+    assert silent(id_token_hint=own)
+    assert silent(claims=json.dumps({"id_token": {"sub": {"value": subject(own)}}}))
+    for hidden in (subject(foreign), str(ada.user.id)):
+        wanted = json.dumps({"id_token": {"sub": {"value": hidden}}})
+        sent_back(provider.authorize(app, ada, prompt="none", claims=wanted), "login_required", HERE)
+    sent_back(provider.authorize(app, ada, prompt="none", id_token_hint=foreign), "login_required", HERE)
+
+
+def test_a_deleted_person_has_no_names(alone: Provider) -> None:
+    ada = alone.sign_in()
+    assert ada.user
+    alone.tokens(pairwise(alone), ada)
+    with alone.stores.work():
+        alone.services.accounts.delete(ada.user)
+    assert not alone.rows()["pairwise_subjects"]
+
+
+@pytest.mark.spec("OpenID Connect Discovery 1.0", "3")
+def test_discovery_says_so(provider: Provider) -> None:
+    assert answered(provider.get("/.well-known/openid-configuration"))["subject_types_supported"] == [
+        "public",
+        "pairwise",
+    ]
+
+
+@pytest.mark.spec("OpenID Connect Core 1.0", "8.1")
+def test_registration_needs_one_host_or_a_sector(provider: Provider) -> None:
+    body = {"redirect_uris": [HERE, THERE], "subject_type": "pairwise"}
+    response = provider.http.post("/register", base_url=provider.base, json=body)
+    assert "sector_identifier_uri" in refused(response, 400, "invalid_client_metadata")["error_description"]
