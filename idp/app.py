@@ -28,6 +28,7 @@ from .fast_lane import FastLane
 from .metrics import from_settings
 from .oauth.authorization_requests import AuthorizationRequests
 from .oauth.authorization_requests import Extension as RequestExtension
+from .oauth.client_id_metadata_document import ClientIdDocuments
 from .oauth.cors import install as install_cors
 from .oauth.cors import mount_preflights
 from .oauth.response_modes import ResponseModes
@@ -233,13 +234,16 @@ def _mount_protocol(
     discovery = DiscoveryEndpoint(settings, services.resources)
     authentication_requests = AuthenticationRequests(id_tokens, services.subjects)
     reading = _authorization_requests(settings, stores, services, (authentication_requests.read, read_jkt))
-    endpoints = (*_token_endpoints(settings, stores, services, id_tokens, reading), discovery)
+    described = _client_documents(settings, stores, services)
+    endpoints = (*_token_endpoints(settings, stores, services, id_tokens, reading, described), discovery)
     for endpoint in endpoints:
         endpoint.mount(programs)
     modes = ResponseModes(settings.issuer, SignedResponses(settings.issuer, services.keys, stores.clock).sign)
-    AuthorizationEndpoint(settings, services, browser, reading, modes).mount(front_channel)
     telling = FrontchannelLogout(settings, services.frontchannel, browser)
-    for page in (telling, LogoutEndpoint(settings, services, browser, id_tokens, telling)):
+    for page in (
+        AuthorizationEndpoint(settings, services, browser, reading, modes, described.introduced), telling,
+        LogoutEndpoint(settings, services, browser, id_tokens, telling),
+    ):  # fmt: skip
         page.mount(front_channel)
     front_channel.before_request(_no_head)
     _mount_health(programs, stores)
@@ -267,7 +271,12 @@ def _authorization_requests(
 
 
 def _token_endpoints(
-    settings: Settings, stores: Stores, services: Services, id_tokens: IdTokens, reading: AuthorizationRequests
+    settings: Settings,
+    stores: Stores,
+    services: Services,
+    id_tokens: IdTokens,
+    reading: AuthorizationRequests,
+    described: ClientIdDocuments,
 ) -> tuple[oauth.Endpoint, ...]:
     address = _address_of_request(settings)
     access_tokens = AccessTokens(
@@ -276,7 +285,7 @@ def _token_endpoints(
     assertions = ClientAssertions(
         settings.issuer, ClientKeys(Outgoing(settings.fetch_private_networks)), stores.assertion_ids, stores.clock
     )
-    authentication = ClientAuthentication(services.clients, assertions, stores.throttles, stores.clock)
+    authentication = ClientAuthentication(described, assertions, stores.throttles, stores.clock)
     vouch = SectorIdentifiers(Outgoing(settings.fetch_private_networks)).check
     answers = TokenAnswers(access_tokens, stores.clock, (id_tokens.add,))
     proofs = Proofs(stores.assertion_ids, stores.clock, nonces(settings, stores.clock))
@@ -313,6 +322,13 @@ def _token_endpoints(
         UserinfoEndpoint(presented, [settings.url("/userinfo")], services.tokens, address),
         RevocationsEndpoint(Following(presented, settings.revocations_urls, stores.revocations), address),
     )
+
+
+def _client_documents(settings: Settings, stores: Stores, services: Services) -> ClientIdDocuments:
+    return ClientIdDocuments(
+        settings, services.clients, services.described_clients, Outgoing(settings.fetch_private_networks),
+        stores.throttles, stores.clock, stores.work, _address_of_request(settings),
+    )  # fmt: skip
 
 
 def _address_of_request(settings: Settings) -> oauth.AddressOfRequest:

@@ -73,6 +73,9 @@ class Settings(BaseSettings):
     client_registration_token: SecretStr | None = Field(
         None, description="An initial access token without end, if 'token'"
     )
+    client_id_documents: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Hosts whose Client ID Metadata Documents are clients here; '*' for any; empty for none"
+    )
     user_registration: bool = Field(True, description="May people create accounts on the sign-in page?")
     fetch_private_networks: bool = Field(False, description="May we fetch client URLs at private addresses?")
     dpop_nonce: bool = Field(False, description="Must DPoP proofs name a nonce that we gave (RFC 9449 section 8)?")
@@ -99,7 +102,7 @@ class Settings(BaseSettings):
     jwks_max_age: int = Field(5 * MINUTE, ge=0, le=HOUR, description="How long others may cache the JWKS")
     housekeeping: bool = Field(True, description="Do the work of 'idp worker' inside 'idp serve' too")
 
-    @field_validator("trusted_proxies", "signing_algs", mode="before")
+    @field_validator("trusted_proxies", "client_id_documents", "signing_algs", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value

@@ -49,7 +49,8 @@ class Client:
     what the client may ask for at all. ``pkce_required`` None means: as the operator's setting says.
     ``refresh_grace`` None likewise; 0 is strict. ``exchange``: what it may exchange
     tokens for (RFC 8693); None is nothing. ``trusted`` clients are the operator's own and
-    skip consent.
+    skip consent. ``metadata_expires_at`` is set if the registration is read at the URL that ``client_id``
+    is, and says until when what was read counts without another look.
     """
 
     client_id: str
@@ -71,6 +72,7 @@ class Client:
     pkce_required: bool | None = None
     refresh_grace: int | None = None
     exchange: ExchangePolicy | None = None
+    metadata_expires_at: datetime | None = None
     created_at: datetime
     updated_at: datetime
     disabled_at: datetime | None = None
@@ -95,8 +97,18 @@ class Client:
         return not (self.public and self.application_type == "native")
 
     @property
+    def described_at_url(self) -> bool:
+        """Is its registration a document at its ``client_id`` (OAuth Client ID Metadata Document)?"""
+        return self.metadata_expires_at is not None
+
+    @property
     def host(self) -> str | None:
-        """The host to show to people: where this client lives on the web, if anywhere."""
+        """The host to show to people: where this client lives on the web, if anywhere.
+
+        Of one that describes itself at a URL, that URL's: it is the one thing of it that was looked at.
+        """
+        if self.described_at_url:
+            return urlsplit(self.client_id).hostname
         for uri in (str(self.metadata.get("client_uri") or ""), *self.redirect_uris):
             parts = urlsplit(uri)
             if parts.scheme == "https" and parts.hostname:

@@ -78,6 +78,11 @@ def request_uri_brakes(client_id: str, address: str) -> tuple[Brake, ...]:
     return (Brake(_key("request uri", client_id, network_of(address)), 60, 60),)
 
 
+def client_document_brakes(address: str) -> tuple[Brake, ...]:
+    """Documents of clients that one place makes us read (OAuth Client ID Metadata Document)."""
+    return (Brake(_key("client document", network_of(address)), 60, 600),)
+
+
 def client_change_brakes(client_id: str, address: str) -> tuple[Brake, ...]:
     """A client that rewrites its own registration (RFC 7592): every change is recorded."""
     return (Brake(_key("client change", client_id, network_of(address)), 60, 3600),)

@@ -164,8 +164,13 @@ def json_object(section: str, error: str) -> dict[str, Any]:
     """The JSON object of a request body; ``error`` names what a malformed one is called there."""
     if request.mimetype != "application/json":
         raise ProtocolError(error, "send application/json", section=section)
+    return json_object_of(request.get_data(cache=False), section, error)
+
+
+def json_object_of(raw: bytes, section: str, error: str) -> dict[str, Any]:
+    """The JSON object that these bytes are, if a database can hold it. Raises ProtocolError."""
     try:
-        document = json.loads(request.get_data(cache=False).decode("utf-8"), parse_constant=_no_constant)
+        document = json.loads(raw.decode("utf-8"), parse_constant=_no_constant)
     except (ValueError, RecursionError):
         raise ProtocolError(error, "the body is not JSON", section=section) from None
     if not isinstance(document, dict):

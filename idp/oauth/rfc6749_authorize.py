@@ -13,6 +13,8 @@ is signed in would look signed out.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from flask import Blueprint, Response, request
 
 from ..browser import Browser
@@ -33,13 +35,14 @@ class AuthorizationEndpoint:
 
     def __init__(
         self, settings: Settings, services: Services, browser: Browser, requests: AuthorizationRequests,
-        modes: ResponseModes,
+        modes: ResponseModes, introduced: Callable[[str], Client | None],
     ) -> None:  # fmt: skip
         self._settings = settings
         self._services = services
         self._browser = browser
         self._requests = requests
         self._modes = modes
+        self._introduced = introduced
 
     def mount(self, blueprint: Blueprint) -> None:
         """Where it stands."""
@@ -66,7 +69,7 @@ class AuthorizationEndpoint:
         """RFC 6749 section 4.1.2.1: an unknown or invalid client is told to the person, never redirected."""
         if "client_id" in parameters.repeated:
             raise invalid_request("client_id is repeated", "RFC 6749 3.1")
-        client = self._services.clients.find(parameters.require("client_id", "RFC 6749 4.1.1"))
+        client = self._introduced(parameters.require("client_id", "RFC 6749 4.1.1"))
         if client is None or client.disabled_at is not None:
             raise ProtocolError("invalid_request", "client_id names no app we know", section="RFC 6749 4.1.2.1")
         return client

@@ -23,6 +23,7 @@ from ..domain.throttle import client_secret_brakes
 from ..errors import ProtocolError, Throttled, TokenRejected
 from ..services.clients import Clients
 from ..services.sessions import secret_hash
+from .client_id_metadata_document import ClientIdDocuments
 from .requests import Received, invalid_request
 from .rfc7523_client_assertion import ASSERTION_TYPE, ClientAssertions, claimed_client_id
 
@@ -41,7 +42,9 @@ class Presented:
 class ClientAuthentication:
     """Authenticate the client of a request."""
 
-    def __init__(self, clients: Clients, assertions: ClientAssertions, throttles: Throttles, clock: Clock) -> None:
+    def __init__(
+        self, clients: Clients | ClientIdDocuments, assertions: ClientAssertions, throttles: Throttles, clock: Clock
+    ) -> None:  # fmt: skip
         self._clients = clients
         self._assertions = assertions
         self._throttles = throttles

@@ -49,6 +49,8 @@ def metadata(settings: Settings, own_scopes: Sequence[str]) -> dict[str, object]
     }
     document["pushed_authorization_request_endpoint"] = url("/par")
     document["require_pushed_authorization_requests"] = settings.require_pushed_requests
+    if settings.client_id_documents:
+        document["client_id_metadata_document_supported"] = True
     if settings.client_registration != "closed":
         document["registration_endpoint"] = url("/register")
     return document

@@ -12,6 +12,7 @@ from ..domain.master_key import MasterKeys
 from ..domain.ports import Clock, Stores, Work
 from ..settings import Settings
 from .accounts import Accounts
+from .client_documents import DescribedClients
 from .clients import Clients
 from .codes import Codes
 from .consents import Consents
@@ -54,6 +55,7 @@ class Services:
     subjects: Subjects
     keys: Keys
     clients: Clients
+    described_clients: DescribedClients
     resources: Resources
     frontchannel: Frontchannel
     initial_access: InitialAccess
@@ -67,6 +69,7 @@ def build(stores: Stores, settings: Settings, master_keys: MasterKeys) -> Servic
     """Wire the services to their stores."""
     sessions = SessionControl(stores, settings)
     keys = Keys(stores, settings)
+    clients = Clients(stores, sessions, keys.algs)
     tokens = Tokens(stores, settings.issuer, sessions)
     consents = Consents(stores, sessions)
     return Services(
@@ -85,7 +88,8 @@ def build(stores: Stores, settings: Settings, master_keys: MasterKeys) -> Servic
         tokens=tokens,
         subjects=Subjects(stores),
         keys=keys,
-        clients=Clients(stores, sessions, keys.algs),
+        clients=clients,
+        described_clients=DescribedClients(stores, clients),
         resources=Resources(stores),
         frontchannel=Frontchannel(stores),
         initial_access=InitialAccess(stores),

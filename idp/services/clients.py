@@ -10,6 +10,7 @@ import hmac
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from .. import jose
 from ..domain.client import AuthMethod, Client, ClientOrigin
@@ -101,6 +102,25 @@ class Clients:
         self._stores.clients.add(client)
         self._record("client.created", client, by)
         return NewClient(client=client, client_secret=secret, registration_access_token=token)
+
+    def describe(self, known: Client | None, client_id: str, metadata: Mapping[str, object], until: datetime) -> Client:
+        """A client whose registration is read at the URL that its id is, fresh ``until`` then.
+
+        ``known`` is it as it was, held. Raises ProtocolError as ``create`` does, Conflict if it is not as known.
+        """
+        now = self._stores.clock.now()
+        blank = Client(
+            client_id=client_id, client_name="", origin=ClientOrigin.DYNAMIC, created_at=now, updated_at=now
+        )  # fmt: skip
+        client = replace(self._with_metadata(known or blank, self._checked(metadata)), metadata_expires_at=until)
+        if known is None:
+            self._stores.clients.add(client)
+            self._record("client.created", client, f"client:{client_id}")
+        elif document(known) != document(client):
+            self._save(client, "client.changed", f"client:{client_id}")
+        else:
+            self._stores.clients.save(client)
+        return client
 
     def own(self, client_id: str, token: str, *, hold: bool = False) -> Client | None:
         """The client whose registration access token this is (RFC 7592 section 3); constant time.

@@ -1,6 +1,7 @@
 """The sweeper: every table has an end to its rows, taken in bounded batches (P6).
 
-What stays: users (tombstones keep a ``sub`` from being used again), clients, resources, consents.
+What stays: users (tombstones keep a ``sub`` from being used again), clients, resources, consents. Of clients
+that describe themselves at a URL those go that nobody allows anything: they are read again when they come.
 Order matters: what refers to a row goes before it. Rows that somebody holds are skipped and taken on
 the next round.
 
@@ -23,7 +24,9 @@ from .polled_tables import polled_requests
 from .tables import (
     assertion_ids,
     client_sessions,
+    clients,
     codes,
+    consents,
     devices,
     initial_access_tokens,
     interactions,
@@ -96,6 +99,16 @@ _SWEEPS = (
     _Sweep(throttles, throttles.c.expires_at < _BEFORE),
     _Sweep(assertion_ids, assertion_ids.c.expires_at < _BEFORE),
     _Sweep(initial_access_tokens, initial_access_tokens.c.expires_at < _BEFORE, _SHOWN),
+    _Sweep(
+        clients,
+        and_(
+            clients.c.metadata_expires_at < _BEFORE,
+            clients.c.disabled_at.is_(None),  # an operator's no is not forgotten
+            ~exists().where(consents.c.client_id == clients.c.client_id),
+            ~exists().where(_C.client_id == clients.c.client_id),
+        ),
+        _SHOWN,
+    ),
     _Sweep(settling, settling.c.known_at < _BEFORE, timedelta(hours=1)),
 )
 _STATEMENTS = tuple((sweep, sweep.statement()) for sweep in _SWEEPS)

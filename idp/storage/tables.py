@@ -121,6 +121,7 @@ clients = _table(
     _may("pkce_required", Boolean),
     _may("refresh_grace", Integer),
     _may("exchange", exchange_policy()),
+    _may("metadata_expires_at", UtcDateTime),
     _must("created_at", UtcDateTime),
     _must("updated_at", UtcDateTime),
     _may("disabled_at", UtcDateTime),

@@ -3,7 +3,8 @@
 A client's metadata is its own claim. Control and direction characters are dropped (ASVS 10.4.7), a
 host is written in ASCII so that look-alike letters show, and a link is https or there is none
 (security.md section 6, trap 9). Nobody vouches for a dynamically registered client, so of such a one
-only the host to which the answer really goes is shown, never the one it names (pages.md 27).
+only the host to which the answer really goes is shown, never the one it names (pages.md 27). One that
+describes itself at a URL is shown by that URL's host, from which we have read it.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ def face(client: Client, redirect_uri: str | None = None) -> AppFace:
     language = primary_language()
     vouched = client.origin is ClientOrigin.OPERATOR
     uri = redirect_uri or next(iter(client.redirect_uris), "")
-    host = (client.host if vouched else None) or host_of(uri)
+    host = (client.host if vouched or client.described_at_url else None) or host_of(uri)
     return AppFace(
         name=clean_name(client.localized("client_name", language) or "") or host or gettext("An app without a name"),
         host=host,

@@ -1,0 +1,302 @@
+"""Clients whose id is a URL: what is read there, for how long it counts, and what is refused."""
+
+from __future__ import annotations
+
+import http.server
+import json
+import ssl
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from idp.domain.client import Client
+from idp.domain.client_id_document import host_of, is_document_url, metadata_of
+from idp.domain.metadata_members import MetadataProblem
+from idp.oauth.client_id_metadata_document import LEAST_SECONDS, MOST_SECONDS, USUAL_SECONDS, fresh_seconds
+
+from ..certificates import a_certificate
+from ..provider import App, Browser, Provider, a_page, answered, claims_of, refused, running, sent_back
+
+SPEC = "OAuth Client ID Metadata Document"
+CALLBACK = "https://agent.example/callback"
+
+
+@dataclass
+class Site:
+    """An https server on loopback that holds documents; what was asked for is counted."""
+
+    port: int = 0
+    documents: dict[str, Any] = field(default_factory=dict)
+    headers: dict[str, str] = field(default_factory=lambda: {"Content-Type": "application/json"})
+    status: int = 200
+    asked: list[str] = field(default_factory=list)
+
+    def url(self, path: str = "/agent.json") -> str:
+        return f"https://localhost:{self.port}{path}"
+
+    def publish(self, path: str = "/agent.json", **members: Any) -> str:
+        url = self.url(path)
+        usual = {"client_id": url, "client_name": "Agent", "redirect_uris": [CALLBACK]}
+        self.documents[path] = {name: value for name, value in (usual | members).items() if value is not None}
+        return url
+
+
+@pytest.fixture
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+    certificate = a_certificate(tmp_path)
+    monkeypatch.setattr("idp.outgoing._tls", lambda: ssl.create_default_context(cafile=certificate))
+    found = Site()
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            found.asked.append(self.path)
+            document = found.documents.get(self.path, b"")
+            body = document if isinstance(document, bytes) else json.dumps(document).encode()
+            self.send_response(found.status if self.path in found.documents else 404)
+            for name, value in found.headers.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: Any) -> None:
+            """Quiet."""
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    found.port = server.server_address[1]
+    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+    yield found
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def open_to_all(database: str) -> Iterator[Provider]:
+    with running(database, client_id_documents="*", fetch_private_networks=True) as made:
+        yield made
+
+
+@pytest.fixture
+def ada(open_to_all: Provider) -> Browser:
+    return open_to_all.sign_in()
+
+
+def app_at(provider: Provider, url: str, redirect_uri: str = CALLBACK) -> App:
+    """The app as the tests' provider speaks for it; what it is, the document says."""
+    now = provider.clock.now()
+    client = Client(client_id=url, client_name="", origin="dynamic", token_endpoint_auth_method="none",  # type: ignore[arg-type]
+                    created_at=now, updated_at=now)  # fmt: skip
+    return App(client, None, redirect_uri)
+
+
+@pytest.mark.spec(SPEC, "4")
+def test_a_client_that_nobody_registered_signs_people_in(open_to_all: Provider, site: Site, ada: Browser) -> None:
+    provider, app = open_to_all, app_at(open_to_all, site.publish(grant_types=["authorization_code", "refresh_token"]))
+    asked = provider.authorize(app, ada)
+    assert asked.headers["Location"].startswith("/consent")
+    page = provider.visit(ada, asked.headers["Location"]).text
+    assert "localhost" in page
+    assert "Nobody has checked this app." in page
+    tokens = provider.tokens(app, ada)
+    assert claims_of(tokens["access_token"])["client_id"] == app.id
+    assert provider.refresh(app, tokens["refresh_token"]).status_code == 200
+    assert len(site.asked) == 1, "it was read once and kept"
+    discovery = answered(provider.get("/.well-known/openid-configuration"))
+    assert discovery["client_id_metadata_document_supported"] is True
+
+
+@pytest.mark.spec(SPEC, "4.4")
+def test_it_is_read_again_when_it_is_no_longer_fresh(open_to_all: Provider, site: Site, ada: Browser) -> None:
+    provider, app = open_to_all, app_at(open_to_all, site.publish())
+    site.headers["Cache-Control"] = "max-age=3600"
+    provider.authorize(app, ada)
+    site.publish(client_name="Renamed")
+    with provider.clock.later(3500):
+        provider.authorize(app, ada)
+        assert len(site.asked) == 1
+    with provider.clock.later(3700):
+        provider.authorize(app, ada)
+        assert len(site.asked) == 2
+        assert provider.services.clients.get(app.id).client_name == "Renamed"
+
+
+@pytest.mark.spec(SPEC, "4.3")
+def test_a_silent_host_stops_new_requests_and_takes_no_tokens_away(
+    open_to_all: Provider, site: Site, ada: Browser
+) -> None:
+    provider, app = open_to_all, app_at(open_to_all, site.publish(grant_types=["authorization_code", "refresh_token"]))
+    provider.authorize(app, ada)
+    tokens = provider.tokens(app, ada)
+    site.status = 503
+    with provider.clock.later(MOST_SECONDS + 1):
+        a_page(provider.authorize(app, provider.sign_in()))
+        assert provider.refresh(app, tokens["refresh_token"]).status_code == 200
+
+
+@pytest.mark.spec(SPEC, "6.3")
+def test_a_new_redirect_uri_is_asked_for_anew(open_to_all: Provider, site: Site, ada: Browser) -> None:
+    provider, app = open_to_all, app_at(open_to_all, site.publish())
+    provider.authorize(app, ada)
+    provider.code(app, ada)
+    site.publish(redirect_uris=[CALLBACK, "https://agent.example/other"])
+    with provider.clock.later(USUAL_SECONDS + 1):
+        sent_back(provider.authorize(app, ada, prompt="none"), "consent_required", CALLBACK)
+
+
+BAD_DOCUMENTS: list[dict[str, Any]] = [
+    {"client_id": "https://localhost/other.json"}, {"client_id": None}, {"client_secret": "x"},
+    {"client_secret_expires_at": 1}, {"token_endpoint_auth_method": "client_secret_basic"},
+    {"token_endpoint_auth_method": "client_secret_jwt"}, {"token_endpoint_auth_method": 7}, {"redirect_uris": None},
+    {"redirect_uris": ["javascript:alert(1)"]}, {"grant_types": ["client_credentials"]}, {"grant_types": 7},
+    {"client_name": "a\u202eb"}, {"client_name": "x" * 6000}, {"token_endpoint_auth_method": "private_key_jwt"},
+]  # fmt: skip
+
+
+@pytest.mark.spec(SPEC, "4.1")
+@pytest.mark.parametrize("members", BAD_DOCUMENTS, ids=lambda members: next(iter(members)))
+def test_a_document_that_registers_nothing_is_a_page_and_is_not_kept(
+    open_to_all: Provider, site: Site, members: dict[str, Any]
+) -> None:
+    app = app_at(open_to_all, site.publish(**members))
+    with open_to_all.nothing_changes():
+        a_page(open_to_all.authorize(app))
+        refused(open_to_all.redeem(app, "x"), 401, "invalid_client")
+    site.publish()
+    assert open_to_all.authorize(app).status_code == 303
+
+
+@pytest.mark.spec(SPEC, "4")
+@pytest.mark.parametrize("body", [b"", b"[]", b"{", b'{"a": NaN}', b'{"a": "\\u0000"}', b"\xff", b"[" * 5000])
+def test_bytes_that_are_no_document(open_to_all: Provider, site: Site, body: bytes) -> None:
+    site.documents["/agent.json"] = body
+    a_page(open_to_all.authorize(app_at(open_to_all, site.url())))
+
+
+@pytest.mark.spec(SPEC, "4")
+def test_only_a_json_200_counts(open_to_all: Provider, site: Site) -> None:
+    app = app_at(open_to_all, site.publish())
+    for site.status in (201, 204, 301, 302, 404, 500):
+        a_page(open_to_all.authorize(app))
+    site.status = 200
+    for kind in ("text/html", "application/javascript", ""):
+        site.headers["Content-Type"] = kind
+        a_page(open_to_all.authorize(app))
+    site.headers["Content-Type"] = "application/client-metadata+json; charset=utf-8"
+    assert open_to_all.authorize(app).status_code == 303
+
+
+@pytest.mark.spec(SPEC, "6.5")
+def test_no_address_within_is_connected_to(database: str, site: Site) -> None:
+    """security.md J: the guard is not lifted here."""
+    with running(database, client_id_documents="*") as provider:
+        a_page(provider.authorize(app_at(provider, site.publish())))
+        a_page(provider.authorize(app_at(provider, site.publish().replace("localhost", "127.0.0.1"))))
+    assert site.asked == []
+
+
+@pytest.mark.spec(SPEC, "6.8")
+def test_the_operator_says_whose_documents_are_clients(database: str, site: Site) -> None:
+    url = site.publish()
+    for hosts in ("", "agent.example", "example"):
+        with running(database, client_id_documents=hosts, fetch_private_networks=True) as provider:
+            a_page(provider.authorize(app_at(provider, url)))
+            found = answered(provider.get("/.well-known/openid-configuration"))
+            assert ("client_id_metadata_document_supported" in found) is bool(hosts)
+    assert site.asked == []
+    with running(database, client_id_documents="agent.example,LOCALHOST", fetch_private_networks=True) as provider:
+        assert provider.authorize(app_at(provider, url)).status_code == 303
+    with running(database, client_id_documents="agent.example", fetch_private_networks=True) as provider:
+        a_page(provider.authorize(app_at(provider, url)))
+
+
+@pytest.mark.spec(SPEC, "6.10")
+def test_an_operators_registration_of_a_url_is_not_read(open_to_all: Provider, site: Site) -> None:
+    app = open_to_all.register(client_id=site.url(), redirect_uris=[CALLBACK])
+    assert open_to_all.authorize(app).status_code == 303
+    assert site.asked == []
+
+
+def test_a_disabled_one_stays_disabled(open_to_all: Provider, site: Site, ada: Browser) -> None:
+    app = app_at(open_to_all, site.publish())
+    open_to_all.authorize(app, ada)
+    with open_to_all.stores.work():
+        open_to_all.services.clients.disable(app.id)
+    with open_to_all.clock.later(MOST_SECONDS + 1):
+        a_page(open_to_all.authorize(app, ada))
+    assert len(site.asked) == 1
+
+
+def test_one_place_makes_us_read_only_so_many(open_to_all: Provider, site: Site) -> None:
+    statuses = {open_to_all.authorize(app_at(open_to_all, site.url(f"/{n}"))).status_code for n in range(62)}
+    assert statuses == {400, 429}
+    assert len(site.asked) == 60
+
+
+@pytest.mark.promise("P6")
+def test_one_that_nobody_uses_is_swept(open_to_all: Provider, site: Site, ada: Browser) -> None:
+    used, idle = app_at(open_to_all, site.publish()), app_at(open_to_all, site.publish("/idle.json"))
+    for app in (used, idle):
+        open_to_all.authorize(app, ada)
+    open_to_all.code(used, ada)
+    open_to_all.clock.move(37 * 86400)
+    open_to_all.stores.sweeper.sweep(open_to_all.clock.now(), 100)
+    assert open_to_all.services.clients.find(idle.id) is None
+    assert open_to_all.services.clients.find(used.id) is not None
+
+
+@pytest.mark.spec(SPEC, "3")
+def test_which_urls_are_client_identifiers() -> None:
+    good = (
+        "https://a.example/",
+        "https://a.example/app.json",
+        "https://a.example:8443/a/b?c=d",
+        "https://a.example/.x",
+    )
+    bad = (
+        "https://a.example", "http://a.example/x", "https://u@a.example/x", "https://u:p@a.example/x",
+        "https://a.example/x#f", "https://a.example/./x", "https://a.example/a/../x", "https://a.example/%2e%2E/x",
+        "https:///x", "HTTPS://a.example/x", "https://[x/", "https://a.example:99999/x", "https://a.example/\u00e9",
+        "https://a.example/" + "x" * 256, "", "urn:x",
+    )  # fmt: skip
+    assert [url for url in good if not is_document_url(url)] == []
+    assert [url for url in bad if is_document_url(url)] == []
+    assert host_of("https://A.example/x") == "a.example"
+    assert host_of("http://a.example/x") == ""
+
+
+def test_what_a_document_is_silent_about() -> None:
+    url = "https://a.example/app.json"
+
+    def of(**members: object) -> dict[str, object]:
+        return metadata_of({"client_id": url, "redirect_uris": [CALLBACK], **members}, url)
+
+    assert of()["token_endpoint_auth_method"] == "none"
+    assert of()["application_type"] == "web"
+    assert of(redirect_uris=["http://127.0.0.1/cb"])["application_type"] == "native"
+    assert of(redirect_uris=["com.example.app:/cb"])["application_type"] == "native"
+    assert of(grant_types=["authorization_code", "client_credentials", "x"])["grant_types"] == ["authorization_code"]
+    assert "software_statement" not in of(software_statement="x")
+    with pytest.raises(MetadataProblem):
+        of(client_id="https://A.example/app.json")
+
+
+@pytest.mark.spec("RFC 9111", "4.2.1")
+def test_how_long_it_may_be_kept() -> None:
+    day = "Sun, 22 Nov 2026 10:00:00 GMT"
+    cases: list[tuple[dict[str, str], int]] = [
+        ({}, USUAL_SECONDS), ({"cache-control": "max-age=120"}, 120), ({"cache-control": "max-age=0"}, LEAST_SECONDS),
+        ({"cache-control": "public, max-age=120, s-maxage=240"}, 240), ({"cache-control": "no-store"}, LEAST_SECONDS),
+        ({"cache-control": 'max-age="120"', "age": "20"}, 100),
+        ({"cache-control": "max-age=" + "9" * 30}, MOST_SECONDS),
+        ({"expires": "Sun, 22 Nov 2026 10:10:00 GMT", "date": day}, 600),
+        ({"expires": "0", "date": day}, LEAST_SECONDS),
+        ({"expires": day, "date": "junk"}, LEAST_SECONDS), ({"cache-control": "max-age=x"}, USUAL_SECONDS),
+        ({"cache-control": "max-age=600", "age": "-1"}, 600),
+    ]  # fmt: skip
+    assert [fresh_seconds(headers) for headers, _expected in cases] == [expected for _headers, expected in cases]
