@@ -42,6 +42,7 @@ from .oauth.rfc7517_jwks import PATH as JWKS_PATH
 from .oauth.rfc7517_jwks import JwksEndpoint
 from .oauth.rfc7523_client_assertion import ClientAssertions, ClientKeys
 from .oauth.rfc7591_registration import RegistrationEndpoint
+from .oauth.rfc7591_software_statement import SoftwareStatements
 from .oauth.rfc7592_configuration import ConfigurationEndpoint
 from .oauth.rfc7662_introspection import Introspection, IntrospectionEndpoint
 from .oauth.rfc8628_device import DeviceAuthorizationEndpoint
@@ -282,9 +283,9 @@ def _token_endpoints(
     access_tokens = AccessTokens(
         settings.issuer, settings.access_token_life, services.keys, stores.randomness, stores.clock
     )
-    assertions = ClientAssertions(
-        settings.issuer, ClientKeys(Outgoing(settings.fetch_private_networks)), stores.assertion_ids, stores.clock
-    )
+    keys = ClientKeys(Outgoing(settings.fetch_private_networks))
+    assertions = ClientAssertions(settings.issuer, keys, stores.assertion_ids, stores.clock)
+    statements = SoftwareStatements(settings, keys, stores.clock)
     authentication = ClientAuthentication(described, assertions, stores.throttles, stores.clock)
     vouch = SectorIdentifiers(Outgoing(settings.fetch_private_networks)).check
     answers = TokenAnswers(access_tokens, stores.clock, (id_tokens.add,))
@@ -307,17 +308,8 @@ def _token_endpoints(
         IntrospectionEndpoint(authentication, introspection, address),
         RevocationEndpoint(authentication, access_tokens, services.refresh, services.tokens, stores.work, address),
         JwksEndpoint(services.keys, settings.jwks_max_age),
-        RegistrationEndpoint(
-            settings,
-            services.clients,
-            services.initial_access,
-            stores.throttles,
-            stores.clock,
-            stores.work,
-            address,
-            vouch,
-        ),
-        ConfigurationEndpoint(settings, services.clients, stores.throttles, stores.clock, stores.work, address, vouch),
+        RegistrationEndpoint(settings, services, statements, stores.throttles, address, vouch),
+        ConfigurationEndpoint(settings, services, statements, stores.throttles, address, vouch),
         DeviceAuthorizationEndpoint(settings, authentication, services, stores.throttles, address),
         UserinfoEndpoint(presented, [settings.url("/userinfo")], services.tokens, address),
         RevocationsEndpoint(Following(presented, settings.revocations_urls, stores.revocations), address),

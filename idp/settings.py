@@ -73,6 +73,10 @@ class Settings(BaseSettings):
     client_registration_token: SecretStr | None = Field(
         None, description="An initial access token without end, if 'token'"
     )
+    software_statement_issuers: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Whose software statements count at registration: 'issuer=URL of its key set', …"
+    )
+    software_statement_required: bool = Field(False, description="Does registration need a software statement?")
     client_id_documents: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="Hosts whose Client ID Metadata Documents are clients here; '*' for any; empty for none"
     )
@@ -102,7 +106,9 @@ class Settings(BaseSettings):
     jwks_max_age: int = Field(5 * MINUTE, ge=0, le=HOUR, description="How long others may cache the JWKS")
     housekeeping: bool = Field(True, description="Do the work of 'idp worker' inside 'idp serve' too")
 
-    @field_validator("trusted_proxies", "client_id_documents", "signing_algs", mode="before")
+    @field_validator(
+        "trusted_proxies", "client_id_documents", "software_statement_issuers", "signing_algs", mode="before"
+    )
     @classmethod
     def _split(cls, value: Any) -> Any:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
@@ -161,6 +167,12 @@ class Settings(BaseSettings):
         """Where resource servers follow the revocation log."""
         return self.streams_url or self.url("/revocations")
 
+    @property
+    def statement_issuers(self) -> dict[str, str]:
+        """By issuer of software statements, where its keys are."""
+        pairs = (entry.partition("=") for entry in self.software_statement_issuers)
+        return {issuer.strip(): uri.strip() for issuer, _sign, uri in pairs}
+
     def proxy_networks(self) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
         """The proxies we were told of."""
         return [ipaddress.ip_network(network, strict=False) for network in self.trusted_proxies]
@@ -170,6 +182,7 @@ class Settings(BaseSettings):
         return [
             *_issuer_problems(self.issuer), *self._proxy_problems(), *self._key_problems(),
             *self._database_problems(), *_redis_problems(self.redis_url), *self._life_problems(),
+            *self._statement_problems(),
             *_streams_problems(self.issuer, self.streams_url),
             *mail_server.problems(self.smtp_url.get_secret_value() if self.smtp_url else None, self.mail_from),
         ]  # fmt: skip
@@ -187,6 +200,18 @@ class Settings(BaseSettings):
         except ConfigurationError as error:
             return error.problems
         return []
+
+    def _statement_problems(self) -> list[str]:
+        """Keys come over TLS, or from this machine."""
+        problems = []
+        for issuer, uri in self.statement_issuers.items():
+            if not issuer or not uri.startswith(("https://", "http://")):
+                problems.append("IDP_SOFTWARE_STATEMENT_ISSUERS: use issuer=https://issuer.example/jwks.json, …")
+            elif uri.startswith("http://") and not self.fetch_private_networks:
+                problems.append(f"IDP_SOFTWARE_STATEMENT_ISSUERS: the keys of {issuer} must be fetched by https")
+        if self.software_statement_required and not self.software_statement_issuers:
+            problems.append("IDP_SOFTWARE_STATEMENT_REQUIRED needs IDP_SOFTWARE_STATEMENT_ISSUERS")
+        return problems
 
     def _life_problems(self) -> list[str]:
         problems = []

@@ -211,3 +211,14 @@ def test_secrets_are_never_shown() -> None:
     for text in (repr(settings), str(settings), settings.model_dump_json()):
         assert "hunter2" not in text
         assert KEY.get_secret_value() not in text
+
+
+@pytest.mark.parametrize(
+    "value", ["https://foundry.example", "=https://x.example/jwks", "https://x=ftp://x/jwks", "https://x=http://x/jwks"]
+)
+def test_where_the_keys_of_statements_are_must_be_said(value: str) -> None:
+    assert any("IDP_SOFTWARE_STATEMENT_ISSUERS" in text for text in problems(software_statement_issuers=value))
+
+
+def test_statements_cannot_be_required_of_nobody() -> None:
+    assert any("IDP_SOFTWARE_STATEMENT_ISSUERS" in text for text in problems(software_statement_required=True))

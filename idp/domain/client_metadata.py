@@ -20,7 +20,7 @@ from .openid_metadata import check_sector, openid
 from .redirect_uris import MAX_URI, redirect_uri_problem
 from .scope import parse_scope
 
-MAX_KEYS = 20
+MAX_KEYS, MAX_STATEMENT = 20, 8192
 _JWK_MEMBERS = ("kty", "kid", "use", "key_ops", "alg", "n", "e", "crv", "x", "y")
 _LINKS = ("client_uri", "logo_uri", "policy_uri", "tos_uri")
 _TEXTS = ("software_id", "software_version")
@@ -92,8 +92,6 @@ def _together(metadata: ClientMetadata, sent: Mapping[str, object]) -> None:
         raise bad("jwks and jwks_uri must not both be present (RFC 7591 2)")
     if method is AuthMethod.PRIVATE_KEY_JWT and metadata.jwks is None and metadata.jwks_uri is None:
         raise bad("private_key_jwt needs jwks or jwks_uri")
-    if "software_statement" in sent:
-        raise MetadataProblem("unapproved_software_statement", "software statements are not accepted")
     check_sector(metadata.rest, metadata.redirect_uris)
     _response_types(sent, grants)
 
@@ -159,9 +157,19 @@ def _rest(sent: Sent) -> dict[str, object]:
             rest[member] = name(sent, member)
     if "contacts" in sent:
         rest["contacts"] = [name({"contacts": item}, "contacts") for item in strings(sent, "contacts")]
+    if "software_statement" in sent:
+        rest["software_statement"] = _statement(sent)
     for members_of in _SPECIFICATIONS:
         rest |= members_of(sent)
     return rest
+
+
+def _statement(sent: Sent) -> str:
+    """Echoed as it came (RFC 7591 section 3.2.1); whether it counts was decided where it came in."""
+    value = sent["software_statement"]
+    if not isinstance(value, str) or len(value) > MAX_STATEMENT:
+        raise bad("software_statement must be a JWT", "invalid_software_statement")
+    return value
 
 
 def _uris(sent: Mapping[str, object], member: str, application_type: str, code: str) -> tuple[str, ...]:

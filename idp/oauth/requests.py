@@ -175,9 +175,14 @@ def json_object_of(raw: bytes, section: str, error: str) -> dict[str, Any]:
         raise ProtocolError(error, "the body is not JSON", section=section) from None
     if not isinstance(document, dict):
         raise ProtocolError(error, "the body is not a JSON object", section=section)
-    if not _storable(document, 8):
+    if not storable(document):
         raise ProtocolError(error, "the body holds text or nesting that cannot be kept", section=section)
     return document
+
+
+def storable(document: Mapping[str, Any]) -> bool:
+    """Can a database hold it, and does it end?"""
+    return all(_storable(name, 8) and _storable(value, 7) for name, value in document.items())
 
 
 def _no_constant(name: str) -> None:

@@ -70,12 +70,14 @@ class ClientKeys:
         """The one key that fits; a ``kid`` we have not seen makes us look again (key rotation)."""
         if client.jwks is not None:
             return _pick(client.jwks.get("keys"), kid, alg)
-        if client.jwks_uri is None:
-            return None
-        known = self._cache.get(client.jwks_uri)
+        return None if client.jwks_uri is None else self.at(client.jwks_uri, kid, alg)
+
+    def at(self, uri: str, kid: str | None, alg: str) -> jose.VerifyKey | None:
+        """The same of the key set at a URL."""
+        known = self._cache.get(uri)
         if known is None or time.monotonic() - known.at >= _JWKS_AGE_SECONDS:
-            return _pick(self._fetch(client.jwks_uri), kid, alg)
-        return _pick(known.keys, kid, alg) or _pick(self._look_again(client.jwks_uri, known), kid, alg)
+            return _pick(self._fetch(uri), kid, alg)
+        return _pick(known.keys, kid, alg) or _pick(self._look_again(uri, known), kid, alg)
 
     def _look_again(self, uri: str, known: _Fetched) -> Sequence[Mapping[str, Any]]:
         """At once, for a key may have been rotated a moment ago; strangers' names of keys wait after that."""

@@ -17,16 +17,17 @@ from collections.abc import Callable, Mapping
 from flask import Blueprint, Response
 
 from ..domain.client import ClientOrigin
-from ..domain.ports import Clock, Throttles, Work
+from ..domain.ports import Throttles
 from ..domain.throttle import client_registration_brakes
 from ..errors import NotFound, Throttled
-from ..services.clients import Clients, NewClient, document
-from ..services.initial_access import InitialAccess
+from ..services import Services
+from ..services.clients import NewClient, document
 from ..services.sessions import secret_hash
 from ..settings import Settings
 from .requests import json_object, received
 from .responses import json_answer
 from .rfc6750_bearer import bearer_token, invalid_token
+from .rfc7591_software_statement import SoftwareStatements
 
 INVALID = "invalid_client_metadata"
 
@@ -38,22 +39,16 @@ class RegistrationEndpoint:
     """POST /register."""
 
     def __init__(
-        self,
-        settings: Settings,
-        clients: Clients,
-        initial_access: InitialAccess,
-        throttles: Throttles,
-        clock: Clock,
-        work: Work,
-        address_of_request: Callable[[], str],
-        vouch: Vouch,
-    ) -> None:
+        self, settings: Settings, services: Services, statements: SoftwareStatements, throttles: Throttles,
+        address_of_request: Callable[[], str], vouch: Vouch,
+    ) -> None:  # fmt: skip
         self._settings = settings
-        self._clients = clients
-        self._initial_access = initial_access
+        self._clients = services.clients
+        self._initial_access = services.initial_access
+        self._statements = statements
         self._throttles = throttles
-        self._clock = clock
-        self._work = work
+        self._clock = services.clock
+        self._work = services.work
         self._address = address_of_request
         self._vouch = vouch
 
@@ -64,9 +59,10 @@ class RegistrationEndpoint:
     def post(self) -> Response:
         """One registration."""
         token = self._admitted()
-        metadata = json_object("RFC 7591 3.1", INVALID)
+        sent = json_object("RFC 7591 3.1", INVALID)
         if wait := self._throttles.take(client_registration_brakes(self._address()), self._clock.now()):
             raise Throttled(wait)
+        metadata = self._statements.unfold(sent)
         self._vouch(metadata)
         with self._work():
             new = self._clients.create(metadata, origin=ClientOrigin.DYNAMIC, by=self._charged(token))

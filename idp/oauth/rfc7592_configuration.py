@@ -13,16 +13,18 @@ from typing import Any
 from flask import Blueprint, Response
 
 from ..domain.client import Client
-from ..domain.ports import Clock, Throttles, Work
+from ..domain.ports import Throttles
 from ..domain.throttle import client_change_brakes
 from ..errors import ProtocolError, Throttled
-from ..services.clients import Clients, NewClient
+from ..services import Services
+from ..services.clients import NewClient
 from ..services.sessions import secret_hash
 from ..settings import Settings
 from .requests import json_object, received
 from .responses import empty_answer, json_answer
 from .rfc6750_bearer import bearer_token, invalid_token
 from .rfc7591_registration import INVALID, Vouch, information
+from .rfc7591_software_statement import SoftwareStatements
 
 _SERVER_SIDE = (
     "registration_access_token",
@@ -36,20 +38,15 @@ class ConfigurationEndpoint:
     """GET, PUT and DELETE /register/<client_id>."""
 
     def __init__(
-        self,
-        settings: Settings,
-        clients: Clients,
-        throttles: Throttles,
-        clock: Clock,
-        work: Work,
-        address_of_request: Callable[[], str],
-        vouch: Vouch,
-    ) -> None:
+        self, settings: Settings, services: Services, statements: SoftwareStatements, throttles: Throttles,
+        address_of_request: Callable[[], str], vouch: Vouch,
+    ) -> None:  # fmt: skip
         self._settings = settings
-        self._clients = clients
+        self._clients = services.clients
+        self._statements = statements
         self._throttles = throttles
-        self._clock = clock
-        self._work = work
+        self._clock = services.clock
+        self._work = services.work
         self._address = address_of_request
         self._vouch = vouch
 
@@ -70,15 +67,16 @@ class ConfigurationEndpoint:
     def put(self, client_id: str) -> Response:
         """Section 2.2. The body is read before the client: a slow one must not outlast a disabling."""
         _client, token = self._own(client_id)
-        metadata = json_object("RFC 7592 2.2", INVALID)
+        sent = json_object("RFC 7592 2.2", INVALID)
         if wait := self._throttles.take(client_change_brakes(client_id, self._address()), self._clock.now()):
             raise Throttled(wait)
+        metadata = self._statements.unfold(sent)
         self._vouch(metadata)
         with self._work():
             client = self._clients.own(client_id, token, hold=True)
             if client is None:
                 raise invalid_token()
-            _check_identity(metadata, client)
+            _check_identity(sent, client)
             changed = self._clients.replace_metadata(client, metadata, f"client:{client.client_id}")
         return json_answer(information(changed, self._settings))
 

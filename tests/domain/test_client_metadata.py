@@ -147,8 +147,11 @@ def test_what_cannot_be_is_invalid_client_metadata(members: dict[str, Any]) -> N
 
 
 @pytest.mark.spec("RFC 7591", "3.2.2")
-def test_software_statements_are_not_accepted() -> None:
-    assert problem({**WEB, "software_statement": "eyJ"}) == "unapproved_software_statement"
+def test_a_software_statement_is_kept_as_it_came() -> None:
+    """Whether it counts was decided where it came in (``rfc7591_software_statement``)."""
+    assert check({**WEB, "software_statement": "eyJ"}, lambda _key: True).rest["software_statement"] == "eyJ"
+    for wrong in (7, ["eyJ"], "x" * 8193):
+        assert problem({**WEB, "software_statement": wrong}) == "invalid_software_statement"
 
 
 @pytest.mark.parametrize("uris", ["https://photos.example/callback", [1], [None], [["x"]], {}, 7, [{"$ne": ""}]])
