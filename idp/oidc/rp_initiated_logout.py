@@ -5,6 +5,7 @@
 - A redirect goes to an exactly registered ``post_logout_redirect_uri`` of a client that the hint or
   ``client_id`` names; otherwise there is none (section 3).
 - A POST is turned into a GET of ours: a cross-site POST carries no SameSite=Lax cookie.
+- ``logout_hint`` has no meaning here: without an ID token the person is asked, whoever is named (section 2).
 - The answer to our question is its own address with an anti-forgery token, apart from a client's POST.
 """
 

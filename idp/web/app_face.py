@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import unicodedata
 from dataclasses import dataclass
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, urlencode, urlsplit
 
 from ..domain.client import Client, ClientOrigin
 from ..settings import is_loopback
@@ -31,11 +31,16 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class AppFace:
-    """``host`` is None for an app on this computer; ``vouched`` False asks for the warning."""
+    """``host`` is None for an app on this computer; ``vouched`` False asks for the warning.
+
+    ``sign_in`` is where the app begins a sign-in, if it said so; ``home`` is where a person whose request
+    has ended can begin anew (pages.md 11).
+    """
 
     name: str
     host: str | None
     vouched: bool
+    sign_in: Link | None
     home: Link | None
     privacy: Link | None
     terms: Link | None
@@ -46,25 +51,34 @@ class AppFace:
         return self.name[:1].upper()
 
 
-def face(client: Client, redirect_uri: str | None = None) -> AppFace:
+def face(client: Client, redirect_uri: str | None = None, *, issuer: str) -> AppFace:
     """The face of a client, in the language of the page (RFC 7591 section 2.2)."""
     language = primary_language()
     vouched = client.origin is ClientOrigin.OPERATOR
     uri = redirect_uri or next(iter(client.redirect_uris), "")
     host = (client.host if vouched or client.described_at_url else None) or host_of(uri)
+    sign_in = _initiation(client, issuer)
     return AppFace(
         name=clean_name(client.localized("client_name", language) or "") or host or gettext("An app without a name"),
         host=host,
         vouched=vouched,
-        home=_way_back(client, language),
+        sign_in=sign_in,
+        home=sign_in or link(client.localized("client_uri", language)),
         privacy=link(client.localized("policy_uri", language)),
         terms=link(client.localized("tos_uri", language)),
     )
 
 
-def _way_back(client: Client, language: str) -> Link | None:
-    """Where a person whose request has ended can begin anew (pages.md 11)."""
-    return link(client.localized("initiate_login_uri", language)) or link(client.localized("client_uri", language))
+def _initiation(client: Client, issuer: str) -> Link | None:
+    """Where the app itself begins a sign-in with us (OpenID Connect Core 1.0 section 4).
+
+    ``iss`` tells it with whom; we know no page of the app to go to after (``target_link_uri``) and hand on
+    no name of the person (``login_hint``), who is signed in here.
+    """
+    uri = client.metadata.get("initiate_login_uri")
+    if not isinstance(uri, str):
+        return None
+    return link(f"{uri}{'&' if '?' in uri else '?'}{urlencode({'iss': issuer})}")
 
 
 def clean_name(name: str) -> str:

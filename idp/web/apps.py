@@ -41,7 +41,10 @@ class AppPages:
     def mount(self, blueprint: Blueprint) -> None:
         """Put the pages at their places."""
         blueprint.add_url_rule(APPS, "apps", self.show, methods=["GET"])
-        blueprint.add_url_rule(f"{APPS}/<path:client_id>/remove", "remove_app", self.remove, methods=["GET", "POST"])
+        blueprint.add_url_rule(
+            f"{APPS}/<path:client_id>/remove", "remove_app", self.remove, methods=["GET", "POST"],
+            merge_slashes=False,  # a client_id may be a URL
+        )  # fmt: skip
 
     def show(self) -> Response:
         """Every app that may do something in this person's name."""
@@ -75,7 +78,7 @@ class AppPages:
 
     def _card(self, view: AppView) -> AppCard:
         return AppCard(
-            app=face(view.client),
+            app=face(view.client, issuer=self.pages.settings.issuer),
             sentences=tuple(sentence(item) for item in view.sentences),
             since=day(view.since) if view.since else None,
             used=moment(view.last_used, self.pages.now()) if view.last_used else None,

@@ -56,7 +56,7 @@ def _waiting(pages: Pages, interaction_id: str) -> Errand:
     interactions = pages.services.interactions
     interaction = interactions.get(interaction_id)
     prefer(interaction.request.ui_locales)
-    app = face(interactions.client(interaction), interaction.request.redirect_uri)
+    app = face(interactions.client(interaction), interaction.request.redirect_uri, issuer=pages.settings.issuer)
     if interaction.completed_at is not None:
         abort(pages.show("finished.html", app=app))
     if interactions.expired(interaction):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import http.server
 import json
+import os
+import re
 import ssl
 import threading
 from collections.abc import Iterator
@@ -13,13 +15,26 @@ from typing import Any
 
 import pytest
 
+from idp import jose
 from idp.domain.client import Client
 from idp.domain.client_id_document import host_of, is_document_url, metadata_of
 from idp.domain.metadata_members import MetadataProblem
 from idp.oauth.client_id_metadata_document import LEAST_SECONDS, MOST_SECONDS, USUAL_SECONDS, fresh_seconds
 
 from ..certificates import a_certificate
-from ..provider import App, Browser, Provider, a_page, answered, claims_of, refused, running, sent_back
+from ..provider import (
+    ISSUER,
+    VERIFIER,
+    App,
+    Browser,
+    Provider,
+    a_page,
+    answered,
+    claims_of,
+    refused,
+    running,
+    sent_back,
+)
 
 SPEC = "OAuth Client ID Metadata Document"
 CALLBACK = "https://agent.example/callback"
@@ -300,3 +315,44 @@ def test_how_long_it_may_be_kept() -> None:
         ({"cache-control": "max-age=600", "age": "-1"}, 600),
     ]  # fmt: skip
     assert [fresh_seconds(headers) for headers, _expected in cases] == [expected for _headers, expected in cases]
+
+
+def test_a_person_takes_its_access_away_like_any_other_app_s(open_to_all: Provider, site: Site, ada: Browser) -> None:
+    """Its id holds ``//``, which addresses of pages usually do not."""
+    app = app_at(open_to_all, site.publish())
+    open_to_all.authorize(app, ada)
+    tokens = open_to_all.tokens(app, ada)
+    page = open_to_all.visit(ada, "/account/apps").text
+    found = re.search(r'action="(/account/apps/[^"]*/remove)"', page)
+    assert found is not None, page
+    asked = open_to_all.visit(ada, found[1])
+    token = re.search(r'name="csrf_token"[^>]*value="([^"]*)"', asked.text)
+    assert token is not None, asked.text
+    open_to_all.visit(ada, found[1], method="POST", data={"csrf_token": token[1]})
+    assert open_to_all.userinfo(tokens["access_token"]).status_code == 401
+
+
+@pytest.mark.spec(SPEC, "6.2")
+def test_one_with_a_key_proves_itself_by_it(open_to_all: Provider, site: Site, ada: Browser) -> None:
+    """First met at the pushed request, where it must authenticate: nobody has seen it before."""
+    key = jose.generate("ES256")
+    jwks = {"keys": [jose.public_jwk(key, "ES256")]}
+    app = app_at(open_to_all, site.publish(token_endpoint_auth_method="private_key_jwt", jwks=jwks))
+
+    def proof(signed_by: Any = key) -> dict[str, str]:
+        now = int(open_to_all.clock.now().timestamp())
+        claims = {"iss": app.id, "sub": app.id, "aud": ISSUER, "iat": now, "exp": now + 60, "jti": os.urandom(8).hex()}
+        signer = jose.Signer(str(jwks["keys"][0]["kid"]), "ES256", signed_by)
+        return {
+            "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+            "client_assertion": jose.sign(claims, signer, typ="JWT"),
+        }
+
+    asked = open_to_all.request(app)
+    refused(open_to_all.post("/par", asked | proof(jose.generate("ES256"))), 401, "invalid_client")
+    assert open_to_all.post("/par", asked | proof()).status_code == 201
+    code = open_to_all.code(app, ada)
+    form = {"grant_type": "authorization_code", "code": code, "redirect_uri": CALLBACK, "code_verifier": VERIFIER}
+    refused(open_to_all.post("/token", form | {"client_id": app.id}), 401, "invalid_client")
+    assert answered(open_to_all.post("/token", form | proof()))["access_token"]
+    assert len(site.asked) == 1

@@ -10,6 +10,8 @@ from idp.web.app_face import clean_name, face, host_of, link
 
 from .scene import PHOTOS, WIKI
 
+ISSUER = "https://id.example"
+
 
 @pytest.mark.parametrize(
     ("name", "shown"),
@@ -49,10 +51,28 @@ def test_where_an_answer_goes(uri: str, host: str | None) -> None:
 
 @pytest.mark.usefixtures("in_request")
 def test_faces() -> None:
-    operated = face(PHOTOS)
+    operated = face(PHOTOS, issuer=ISSUER)
     assert (operated.name, operated.host, operated.vouched, operated.initial) == ("Photos", "photos.example", True, "P")
-    claimed = face(WIKI, "https://wiki.example/cb")
+    claimed = face(WIKI, "https://wiki.example/cb", issuer=ISSUER)
     assert (claimed.name, claimed.host, claimed.vouched) == ("Wiki Deluxe", "wiki.example", False)
-    assert face(replace(WIKI, client_name="\u202e")).name == "wiki.example"
-    assert face(replace(WIKI, client_name="", redirect_uris=("com.app:/",))).name == "An app without a name"
-    assert face(replace(PHOTOS, metadata={"client_name#en": "Pictures"})).name == "Pictures"
+    assert face(replace(WIKI, client_name="\u202e"), issuer=ISSUER).name == "wiki.example"
+    assert (
+        face(replace(WIKI, client_name="", redirect_uris=("com.app:/",)), issuer=ISSUER).name == "An app without a name"
+    )
+    assert face(replace(PHOTOS, metadata={"client_name#en": "Pictures"}), issuer=ISSUER).name == "Pictures"
+
+
+@pytest.mark.spec("OpenID Connect Core 1.0", "4")
+@pytest.mark.usefixtures("in_request")
+def test_an_app_that_begins_sign_ins_itself_is_told_with_whom() -> None:
+    """Where it did not say so, its home page is the way back, and there is nothing to open."""
+    plain = face(PHOTOS, issuer=ISSUER)
+    assert plain.sign_in is None
+    assert plain.home is not None
+    begins = replace(PHOTOS, metadata={**PHOTOS.metadata, "initiate_login_uri": "https://photos.example/start?a=1"})
+    shown = face(begins, issuer=ISSUER)
+    assert shown.sign_in == shown.home
+    assert shown.sign_in is not None
+    assert shown.sign_in.url == "https://photos.example/start?a=1&iss=https%3A%2F%2Fid.example"
+    odd = replace(PHOTOS, metadata={"initiate_login_uri": "javascript:alert(1)"})
+    assert face(odd, issuer=ISSUER).sign_in is None
