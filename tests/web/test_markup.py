@@ -80,6 +80,10 @@ PAGES = {
     "out of date": page("/account/sign-out", form={}),
     "hand-off": rendered("handoff.html", target='com.app:/cb?code=1&state="><b>', app_name="<b>Photos"),
     "signing out": rendered("signing_out.html", leads_to='https://photos.example/bye?state="><b>', seconds=3),
+    "telling apps": rendered(
+        "telling_apps.html", frames=['https://photos.example/front?a="><b>&sid=1'], app_name="<b>Photos", seconds=4,
+        leads_to='https://photos.example/bye?state="><b>',
+    ),
     "form post": rendered(
         "form_post.html", target="https://photos.example/cb", app_name="Photos", fields=[("state", '"><script>')]
     ),
@@ -89,7 +93,8 @@ PAGES = {
     ),
     "app's sign-out": rendered("sign_out.html", action="/logout", csrf_token=TOKEN, transaction="t", app_name="Photos"),
     "after an app's sign-out": rendered(
-        "signed_out.html", minutes=1, continue_to={"url": "https://photos.example/", "name": "Photos"}
+        "signed_out.html", minutes=1, continue_to={"url": "https://photos.example/", "name": "Photos"},
+        frames=["https://photos.example/front?sid=1"],
     ),
 }  # fmt: skip
 

@@ -1,0 +1,119 @@
+"""Front-channel logout in a real browser: the frames load, their policy holds, and the browser comes back."""
+
+from __future__ import annotations
+
+import http.server
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+import pytest
+from playwright.sync_api import Page
+from werkzeug.serving import make_server
+
+from ..journeys.browsers import CHROMIUM, chromium
+from ..provider import App, Browser, Provider, claims_of, running
+
+pytestmark = [
+    pytest.mark.journey,
+    pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed: no frame was loaded in a real browser"),
+]
+_ESCAPE = b"<script>try { top.location = '/stolen'; } catch (e) {}</script>signed out"
+
+
+@dataclass
+class Site:
+    """A server of two apps on two loopback addresses; what their frames and pages were asked for is kept."""
+
+    port: int = 0
+    asked: list[tuple[str, str]] = field(default_factory=list)
+
+    def at(self, path: str, host: str = "127.0.0.1") -> str:
+        return f"http://{host}:{self.port}{path}"
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    found = Site()
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            found.asked.append((self.headers["Host"].partition(":")[0], self.path))
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html")
+            self.end_headers()
+            self.wfile.write(_ESCAPE if self.path.startswith("/front") else b"<h1>Bye</h1>")
+
+        def log_message(self, *_: Any) -> None:
+            """Quiet."""
+
+    server = http.server.ThreadingHTTPServer(("0.0.0.0", 0), Handler)
+    found.port = server.server_address[1]
+    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+    yield found
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def served(database: str) -> Iterator[Provider]:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with running(database, issuer=f"http://localhost:{port}") as provider:
+        server = make_server("127.0.0.1", port, provider.flask, threaded=True)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield provider
+        server.shutdown()
+
+
+def an_app(provider: Provider, site: Site, host: str = "127.0.0.1") -> App:
+    return provider.register(
+        host, redirect_uris=[site.at("/callback", host)], frontchannel_logout_uri=site.at("/front", host),
+        post_logout_redirect_uris=[site.at("/bye", host)],
+    )  # fmt: skip
+
+
+@contextmanager
+def page_of(provider: Provider, person: Browser, *, scripts: bool) -> Iterator[Page]:
+    """A tab of Chromium that has the person's session."""
+    cookie = person.http.get_cookie("idp-session", domain="localhost")
+    assert cookie is not None
+    with chromium() as browser:
+        context = browser.new_context(java_script_enabled=scripts)
+        context.add_cookies([{"name": cookie.key, "value": cookie.value, "url": provider.settings.issuer}])
+        yield context.new_page()
+
+
+@pytest.mark.spec("OpenID Connect Front-Channel Logout 1.0", "3")
+@pytest.mark.parametrize("scripts", [True, False], ids=["with scripts", "without"])
+def test_every_app_hears_and_the_browser_comes_back(served: Provider, site: Site, scripts: bool) -> None:
+    photos, music = an_app(served, site), an_app(served, site, "127.0.0.2")
+    ada = served.sign_in()
+    hint, other = (served.tokens(app, ada)["id_token"] for app in (photos, music))
+    asked = {"id_token_hint": hint, "post_logout_redirect_uri": site.at("/bye"), "state": "s"}
+    with page_of(served, ada, scripts=scripts) as page:
+        page.goto(f"{served.settings.issuer}/logout?{urlencode(asked)}")
+        page.wait_for_url(site.at("/bye?state=s"), timeout=30_000)
+        assert page.inner_text("h1") == "Bye"
+    heard = {host: parse_qs(urlsplit(path).query) for host, path in site.asked if path.startswith("/front")}
+    assert heard == {
+        "127.0.0.1": {"iss": [served.settings.issuer], "sid": [claims_of(hint)["sid"]]},
+        "127.0.0.2": {"iss": [served.settings.issuer], "sid": [claims_of(other)["sid"]]},
+    }
+    assert not [path for _host, path in site.asked if path == "/stolen"], "a frame cannot take the window"
+
+
+def test_a_sign_out_here_tells_them_too(served: Provider, site: Site) -> None:
+    photos, ada = an_app(served, site), served.sign_in()
+    served.tokens(photos, ada)
+    with page_of(served, ada, scripts=True) as page:
+        page.goto(f"{served.settings.issuer}/account/sign-out")
+        page.get_by_role("button", name="Sign out", exact=True).click()
+        page.wait_for_url(f"{served.settings.issuer}/signed-out", timeout=30_000)
+        assert page.inner_text("h1") == "You are signed out"
+    assert [host for host, path in site.asked if path.startswith("/front")] == ["127.0.0.1"]
