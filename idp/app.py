@@ -317,9 +317,10 @@ def _token_endpoints(
 
 
 def _client_documents(settings: Settings, stores: Stores, services: Services) -> ClientIdDocuments:
+    outgoing = Outgoing(settings.fetch_private_networks)
     return ClientIdDocuments(
-        settings, services.clients, services.described_clients, Outgoing(settings.fetch_private_networks),
-        stores.throttles, stores.clock, stores.work, _address_of_request(settings),
+        settings, services.clients, services.described_clients, outgoing, stores.throttles, stores.clock, stores.work,
+        _address_of_request(settings), SectorIdentifiers(outgoing).check,
     )  # fmt: skip
 
 

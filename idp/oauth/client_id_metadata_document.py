@@ -44,6 +44,7 @@ class ClientIdDocuments:
     def __init__(
         self, settings: Settings, clients: Clients, described: DescribedClients, outgoing: Outgoing,
         throttles: Throttles, clock: Clock, work: Work, address_of_request: Callable[[], str],
+        vouch: Callable[[Mapping[str, object]], None],
     ) -> None:  # fmt: skip
         self._hosts = frozenset(host.lower() for host in settings.client_id_documents)
         self._clients = clients
@@ -53,6 +54,7 @@ class ClientIdDocuments:
         self._clock = clock
         self._work = work
         self._address = address_of_request
+        self._vouch = vouch
 
     def introduced(self, client_id: str) -> Client | None:
         """The client of a request that a person is going to see.
@@ -88,6 +90,7 @@ class ClientIdDocuments:
             raise Throttled(wait)
         fetched = self._fetched(client_id)
         document = json_object_of(fetched.body, f"{SECTION} 4.1", "invalid_client_metadata")
+        self._vouch(document)  # a sector may be another's: its owner is asked (OpenID Connect Registration 1.0 5)
         until = self._clock.now() + timedelta(seconds=fresh_seconds(fetched.headers))
         try:
             with self._work():

@@ -356,3 +356,13 @@ def test_one_with_a_key_proves_itself_by_it(open_to_all: Provider, site: Site, a
     refused(open_to_all.post("/token", form | {"client_id": app.id}), 401, "invalid_client")
     assert answered(open_to_all.post("/token", form | proof()))["access_token"]
     assert len(site.asked) == 1
+
+
+@pytest.mark.spec("OpenID Connect Registration 1.0", "5")
+def test_a_sector_that_is_another_s_is_not_taken(open_to_all: Provider, site: Site) -> None:
+    sector = site.url("/sector.json")
+    app = app_at(open_to_all, site.publish(subject_type="pairwise", sector_identifier_uri=sector))
+    site.documents["/sector.json"] = b'["https://other.example/callback"]'
+    a_page(open_to_all.authorize(app))
+    site.documents["/sector.json"] = json.dumps([CALLBACK]).encode()
+    assert open_to_all.authorize(app).status_code == 303
