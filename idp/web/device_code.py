@@ -110,7 +110,8 @@ class DeviceCodePages:
         wanted = [sentence(item) for item in services.consents.describe(found.scope, current.user)]
         here = {"user_code": shown_user_code(code)}
         return self.pages.show(
-            "device_confirm.html", app=face(services.polling.client(found)), user=current.user, wanted=wanted,
+            "device_confirm.html", user=current.user, wanted=wanted,
+            app=face(services.polling.client(found), issuer=self.pages.settings.issuer),
             code=here["user_code"], asked=moment(found.created_at, self.pages.now()), address=found.address,
             agent=read_agent(found.user_agent).title if found.user_agent else None,
             action=self.pages.path(ANSWER, here),
