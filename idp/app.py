@@ -49,6 +49,7 @@ from .oauth.rfc8628_device import DeviceAuthorizationEndpoint
 from .oauth.rfc9068_access_token import AccessTokens
 from .oauth.rfc9101_request_object import RequestObjects
 from .oauth.rfc9126_par import PushedReferences, PushedRequestEndpoint
+from .oauth.rfc9396_authorization_details import DetailedRequests, add_details
 from .oauth.rfc9449_dpop import Proofs, PushedProofs, nonces, read_jkt
 from .oauth.sender_constraint import PresentedTokens, TokenBinding
 from .oauth.server import IdpServer
@@ -232,9 +233,12 @@ def _mount_protocol(
     programs = Blueprint("programs", __name__, url_prefix=prefix)
     front_channel = Blueprint("front_channel", __name__, url_prefix=prefix)
     id_tokens = IdTokens(settings.issuer, settings.id_token_life, services.keys, stores.users, stores.clock)
-    discovery = DiscoveryEndpoint(settings, services.resources)
+    discovery = DiscoveryEndpoint(settings, services.resources, services.authorization_details)
     authentication_requests = AuthenticationRequests(id_tokens, services.subjects)
-    reading = _authorization_requests(settings, stores, services, (authentication_requests.read, read_jkt))
+    extensions = (
+        authentication_requests.read, DetailedRequests(services.authorization_details).read, read_jkt
+    )  # fmt: skip
+    reading = _authorization_requests(settings, stores, services, extensions)
     described = _client_documents(settings, stores, services)
     endpoints = (*_token_endpoints(settings, stores, services, id_tokens, reading, described), discovery)
     for endpoint in endpoints:
@@ -288,7 +292,7 @@ def _token_endpoints(
     statements = SoftwareStatements(settings, keys, stores.clock)
     authentication = ClientAuthentication(described, assertions, stores.throttles, stores.clock)
     vouch = SectorIdentifiers(Outgoing(settings.fetch_private_networks)).check
-    answers = TokenAnswers(access_tokens, stores.clock, (id_tokens.add,))
+    answers = TokenAnswers(access_tokens, stores.clock, (id_tokens.add, add_details))
     proofs = Proofs(stores.assertion_ids, stores.clock, nonces(settings, stores.clock))
     presented = PresentedTokens(settings.issuer, access_tokens, proofs)
     binding = TokenBinding(proofs, [settings.url("/token")])

@@ -20,6 +20,7 @@ from . import (
     clients,
     db,
     demo,
+    detail_types,
     doctor,
     initial_access_tokens,
     keys,
@@ -33,7 +34,8 @@ from . import (
 from .output import Answer, complain, show
 
 NOUNS = (
-    serve, worker, demo, doctor, db, users, clients, initial_access_tokens, resources, keys, sessions, outbox
+    serve, worker, demo, doctor, db, users, clients, initial_access_tokens, resources, detail_types, keys,
+    sessions, outbox,
 )  # fmt: skip
 
 

@@ -1,5 +1,6 @@
 """Client metadata about authorization requests: RFC 9126 section 6, RFC 9101 section 10.5, OpenID Connect
-Dynamic Client Registration 1.0 section 2 (``request_uris``, ``request_object_signing_alg``), JARM section 3.
+Dynamic Client Registration 1.0 section 2 (``request_uris``, ``request_object_signing_alg``), JARM section 3,
+RFC 9396 section 10.
 
 ``response_modes`` is not registered with IANA: the modes that a client limits itself to (ASVS 10.4.12).
 """
@@ -26,6 +27,7 @@ def authorization_requests(sent: Sent) -> dict[str, object]:
             choice(sent, "authorization_signed_response_alg", SIGNING_ALGS, "") or None
         ),
         "response_modes": _response_modes(sent) or None,
+        "authorization_details_types": list(strings(sent, "authorization_details_types")) or None,
         "request_uris": _request_uris(sent) or None,
     }
     return {member: value for member, value in found.items() if value is not None}

@@ -30,6 +30,7 @@ class AuthorizationCode:
     code_challenge: str | None
     dpop_jkt: str | None = None
     claims: Mapping[str, object] = field(default_factory=dict)
+    authorization_details: tuple[Mapping[str, object], ...] = ()
     auth_time: datetime
     acr: str
     amr: tuple[str, ...]

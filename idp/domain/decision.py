@@ -38,7 +38,10 @@ class ChooseAccount:
 
 @dataclass(frozen=True, slots=True)
 class AskConsent:
-    """Show the consent page: ``new`` scopes to allow, ``already`` allowed ones."""
+    """Show the consent page: ``new`` scopes to allow, ``already`` allowed ones.
+
+    Authorization details (RFC 9396) are asked for every time: they are this one payment, not any payment.
+    """
 
     new: tuple[str, ...]
     already: tuple[str, ...]
@@ -131,7 +134,7 @@ def _consent(
         return AskConsent(new, already)
     if client.trusted:
         return Issue()
-    if new or consent is None or not client.identity_assured:
+    if new or consent is None or not client.identity_assured or request.authorization_details:
         return AskConsent(new, already)
     return Issue()
 

@@ -41,6 +41,7 @@ class AuthorizationRequest:
     ui_locales: tuple[str, ...] = ()
     claims: Mapping[str, object] = field(default_factory=dict)
     pushed_as: str | None = None
+    authorization_details: tuple[Mapping[str, object], ...] = ()
 
     @property
     def to_consent(self) -> tuple[str, ...]:

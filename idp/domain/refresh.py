@@ -53,6 +53,7 @@ class RefreshFamily:
     scope: tuple[str, ...]
     resources: tuple[str, ...]
     claims: Mapping[str, object] = field(default_factory=dict)
+    authorization_details: tuple[Mapping[str, object], ...] = ()
     auth_time: datetime
     acr: str
     amr: tuple[str, ...]

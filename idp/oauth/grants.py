@@ -19,6 +19,7 @@ from ..errors import ProtocolError
 from ..services.codes import Grant
 from .requests import Parameters, Received
 from .rfc8707_resource import narrow
+from .rfc9396_authorization_details import requested_details
 
 if TYPE_CHECKING:
     from .server import IdpServer
@@ -65,14 +66,21 @@ class Answering(BaseGrant, TokenEndpointMixin):
         return AuthlibClient(client)
 
     def addressed(self, grant: Grant) -> Grant:
-        """For whom the token is, what it may carry there (RFC 8707 section 2.2), and who must prove what with it."""
-        tokens = self.server.services.tokens
-        resources = narrow(grant.resources, self.request.resources, grant.scope, tokens)
-        audience, scope = tokens.address(resources, grant.scope)
+        """For whom the token is, what it may carry there, and who must prove what with it.
+
+        RFC 8707 section 2.2, RFC 9396 section 6.
+        """
+        tokens, details = self.server.services.tokens, self.server.services.authorization_details
+        wanted = details.narrow(grant.authorization_details, requested_details(self.request.form))
+        apis = details.homes(wanted)
+        more = set(apis.values())
+        resources = narrow(grant.resources, self.request.resources, grant.scope, tokens, more)
+        audience, scope = tokens.address(resources, grant.scope, more)
         if not audience:
             raise ProtocolError("invalid_target", "none of the resources exists any more", section="RFC 8707 2")
         return replace(
             grant, resources=resources, audience=audience, scope=scope, subject=self._subject(grant),
+            authorization_details=tuple(one for one in wanted if apis.get(str(one["type"])) in audience),
             confirmation=self.request.confirmation,
         )  # fmt: skip
 

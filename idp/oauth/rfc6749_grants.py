@@ -9,15 +9,18 @@ from typing import Any
 
 from authlib.oauth2.rfc6749.grants import AuthorizationCodeGrant, ClientCredentialsGrant, RefreshTokenGrant
 
+from ..domain.authorization_details import Detail
 from ..domain.client import Client, ClientOrigin, GrantType
 from ..domain.code import AuthorizationCode
 from ..domain.refresh import PresentedToken
 from ..domain.scope import REVOCATIONS, STANDARD_SCOPES
 from ..errors import ProtocolError
+from ..services.authorization_details import refused_details
 from ..services.codes import Grant, invalid_grant
 from .grants import Answering, AuthlibClient, TokenAnswer, requested_scope
 from .rfc7636_pkce import check_verifier
 from .rfc8707_resource import narrow
+from .rfc9396_authorization_details import requested_details
 
 
 class _LoadedCode:
@@ -44,7 +47,10 @@ class CodeGrant(Answering, AuthorizationCodeGrant):
         check_verifier(loaded.code_challenge, self.request.form.get("code_verifier"))
         if loaded.dpop_jkt not in (None, self.request.confirmation.get("jkt")):
             raise invalid_grant("the code is bound to another key", "RFC 9449 10")
-        narrow(loaded.resources, self.request.resources, loaded.scope, self.server.services.tokens)
+        details = self.server.services.authorization_details
+        details.narrow(loaded.authorization_details, requested_details(self.request.form))
+        more = set(details.homes(loaded.authorization_details).values())
+        narrow(loaded.resources, self.request.resources, loaded.scope, self.server.services.tokens, more)
         return _LoadedCode(loaded)
 
     def authenticate_user(self, authorization_code: _LoadedCode) -> bool:
@@ -82,9 +88,10 @@ class RefreshGrant(Answering, RefreshTokenGrant):
         client = self.request.client.client
         self.grant = self.addressed(
             self.server.services.refresh.refresh(
-                refresh_token, client, scope, self.request.resources, self.request.confirmation
+                refresh_token, client, scope, self.request.resources, self.request.confirmation,
+                requested_details(self.request.form),
             )
-        )
+        )  # fmt: skip
         return True
 
     def issue_token(self, user: Any, refresh_token: PresentedToken) -> TokenAnswer:  # noqa: ARG002
@@ -107,7 +114,22 @@ class CredentialsGrant(Answering, ClientCredentialsGrant):
                 "unauthorized_client", "the client is not registered for client_credentials", section="RFC 6749 5.2"
             )  # fmt: skip
         self.request.client = wrapped
-        self.grant = self.addressed(Grant(client_id=client.client_id, scope=self._granted(client), resources=()))
+        self.grant = self.addressed(
+            Grant(
+                client_id=client.client_id, scope=self._granted(client), resources=(),
+                authorization_details=self._detailed(client),
+            )
+        )  # fmt: skip
+
+    def _detailed(self, client: Client) -> tuple[Detail, ...]:
+        """RFC 9396 section 6, without a person: types that an operator has registered this very client for."""
+        wanted = requested_details(self.request.form)
+        if not wanted:
+            return ()
+        if client.origin is ClientOrigin.DYNAMIC or "authorization_details_types" not in client.metadata:
+            raise refused_details("the client is registered for no type", "RFC 9396 5")
+        self.server.services.authorization_details.check(wanted, client)
+        return wanted
 
     def _granted(self, client: Client) -> tuple[str, ...]:
         """Scopes of APIs alone: there is no person. What anybody can register earns no API scope."""

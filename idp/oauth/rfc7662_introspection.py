@@ -51,6 +51,8 @@ class Introspection:
         if not self._tokens.may_introspect(caller, token.client_id, token.audience) or not self.alive(token):
             return INACTIVE
         shown = {name: token.claims[name] for name in _SHOWN if name in token.claims}
+        if (details := token.claims.get("authorization_details")) is not None:
+            shown["authorization_details"] = self._tokens.details_for(caller, token.client_id, details)
         return {"active": True, "token_type": token_type(token.claims.get("cnf", {})), **shown}
 
     def alive(self, token: AccessToken) -> bool:
@@ -62,10 +64,11 @@ class Introspection:
         if found is None or not found[1]:
             return INACTIVE
         family, _usable = found
+        details = {"authorization_details": list(family.authorization_details)} if family.authorization_details else {}
         return {
             "active": True, "iss": self._issuer, "sub": self._subjects.subject(family.user_id, caller),
             "client_id": family.client_id, "scope": " ".join(family.scope), "sid": str(family.client_session_id),
-            "iat": int(family.rotated_at.timestamp()), "exp": int(family.ends_at.timestamp()),
+            "iat": int(family.rotated_at.timestamp()), "exp": int(family.ends_at.timestamp()), **details,
         }  # fmt: skip
 
 

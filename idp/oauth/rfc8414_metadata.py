@@ -20,8 +20,8 @@ from .rfc9449_dpop import ALGS
 _CONFIDENTIAL = [item.value for item in AuthMethod if item is not AuthMethod.NONE]
 
 
-def metadata(settings: Settings, own_scopes: Sequence[str]) -> dict[str, object]:
-    """The document; ``own_scopes`` are those of the operator's APIs."""
+def metadata(settings: Settings, own_scopes: Sequence[str], detail_types: Sequence[str]) -> dict[str, object]:
+    """The document; ``own_scopes`` and ``detail_types`` (RFC 9396 section 10) are those of the operator's APIs."""
     url = settings.url
     document: dict[str, object] = {
         "issuer": settings.issuer,
@@ -51,6 +51,8 @@ def metadata(settings: Settings, own_scopes: Sequence[str]) -> dict[str, object]
     document["require_pushed_authorization_requests"] = settings.require_pushed_requests
     if settings.client_id_documents:
         document["client_id_metadata_document_supported"] = True
+    if detail_types:
+        document["authorization_details_types_supported"] = list(detail_types)
     if settings.client_registration != "closed":
         document["registration_endpoint"] = url("/register")
     return document

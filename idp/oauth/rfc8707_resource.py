@@ -7,7 +7,7 @@ audience is without it, ``services.tokens.Tokens.audience`` says.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from ..errors import ProtocolError
 from ..services.tokens import Tokens
@@ -26,12 +26,16 @@ def check_resources(wanted: Sequence[str], issuer: str, tokens: Tokens) -> tuple
 
 
 def narrow(
-    granted: tuple[str, ...], wanted: tuple[str, ...], scope: tuple[str, ...], tokens: Tokens
-) -> tuple[str, ...]:
-    """Section 2.2: the resources of a token request, a subset of what was granted by name or by scope."""
-    if wanted and not set(wanted) <= set(tokens.audience(granted, scope)):
+    granted: tuple[str, ...], wanted: tuple[str, ...], scope: tuple[str, ...], tokens: Tokens,
+    more: Collection[str] = (),
+) -> tuple[str, ...]:  # fmt: skip
+    """Section 2.2: the resources of a token request, a subset of what was granted by name or by scope.
+
+    ``more`` were granted by authorization details, whatever ``resource`` said (RFC 9396 section 3.2).
+    """
+    if wanted and not set(wanted) <= {*tokens.audience(granted, scope, more), *more}:
         raise _invalid_target("resource was not granted")
-    return wanted or granted
+    return wanted or (granted and tuple(dict.fromkeys((*granted, *more))))
 
 
 def _invalid_target(description: str) -> ProtocolError:

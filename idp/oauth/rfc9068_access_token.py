@@ -75,6 +75,8 @@ class AccessTokens:
                 "sid": str(grant.sid), "auth_time": int(grant.auth_time.timestamp()), "acr": grant.acr,
                 "amr": list(grant.amr),
             }  # fmt: skip
+        if grant.authorization_details:
+            claims["authorization_details"] = [dict(one) for one in grant.authorization_details]
         if grant.confirmation:
             claims["cnf"] = dict(grant.confirmation)
         if grant.act:

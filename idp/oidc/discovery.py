@@ -22,6 +22,7 @@ from ..oauth.requests import Received
 from ..oauth.responses import Answer
 from ..oauth.rfc7517_jwks import conditional, document
 from ..oauth.rfc8414_metadata import metadata
+from ..services.authorization_details import AuthorizationDetails
 from ..services.resources import Resources
 from ..settings import Settings
 from .core_request import PROMPTS
@@ -40,9 +41,10 @@ class _Made:
 class DiscoveryEndpoint:
     """GET /.well-known/openid-configuration and /.well-known/oauth-authorization-server."""
 
-    def __init__(self, settings: Settings, resources: Resources) -> None:
+    def __init__(self, settings: Settings, resources: Resources, details: AuthorizationDetails) -> None:
         self._settings = settings
         self._resources = resources
+        self._details = details
         self._made: _Made | None = None
 
     paths = ("/.well-known/openid-configuration", "/.well-known/oauth-authorization-server")
@@ -73,21 +75,22 @@ class DiscoveryEndpoint:
             return made
         try:
             scopes = [scope.name for _resource, scopes in self._resources.list() for scope in scopes]
+            types = [kind.name for kind in self._details.list()]
         except Unavailable:
             if made is None:
-                scopes = []
+                scopes, types = [], []
             else:
                 self._made = _Made(made.body, made.etag, time.monotonic())
                 return made
-        body = json.dumps(openid_metadata(self._settings, scopes), separators=(",", ":")).encode()
+        body = json.dumps(openid_metadata(self._settings, scopes, types), separators=(",", ":")).encode()
         self._made = made = _Made(body, hashlib.sha256(body).hexdigest()[:32], time.monotonic())
         return made
 
 
-def openid_metadata(settings: Settings, own_scopes: list[str]) -> dict[str, object]:
+def openid_metadata(settings: Settings, own_scopes: list[str], detail_types: list[str]) -> dict[str, object]:
     """RFC 8414 metadata with the members of OpenID Connect Discovery 1.0 section 3."""
     return {
-        **metadata(settings, own_scopes),
+        **metadata(settings, own_scopes, detail_types),
         "userinfo_endpoint": settings.url("/userinfo"),
         "end_session_endpoint": settings.url("/logout"),
         "backchannel_logout_supported": True,

@@ -12,6 +12,7 @@ from ..domain.master_key import MasterKeys
 from ..domain.ports import Clock, Stores, Work
 from ..settings import Settings
 from .accounts import Accounts
+from .authorization_details import AuthorizationDetails
 from .client_documents import DescribedClients
 from .clients import Clients
 from .codes import Codes
@@ -57,6 +58,7 @@ class Services:
     clients: Clients
     described_clients: DescribedClients
     resources: Resources
+    authorization_details: AuthorizationDetails
     frontchannel: Frontchannel
     initial_access: InitialAccess
     housekeeping: Housekeeping
@@ -71,6 +73,7 @@ def build(stores: Stores, settings: Settings, master_keys: MasterKeys) -> Servic
     keys = Keys(stores, settings)
     clients = Clients(stores, sessions, keys.algs)
     tokens = Tokens(stores, settings.issuer, sessions)
+    details = AuthorizationDetails(stores)
     consents = Consents(stores, sessions)
     return Services(
         work=stores.work,
@@ -84,13 +87,14 @@ def build(stores: Stores, settings: Settings, master_keys: MasterKeys) -> Servic
         polling=Polling(stores, settings, master_keys, consents),
         pushed_requests=PushedRequests(stores, settings),
         codes=Codes(stores, settings, master_keys, sessions),
-        refresh=Refreshing(stores, settings, master_keys, sessions, tokens),
+        refresh=Refreshing(stores, settings, master_keys, sessions, tokens, details),
         tokens=tokens,
         subjects=Subjects(stores),
         keys=keys,
         clients=clients,
         described_clients=DescribedClients(stores, clients),
         resources=Resources(stores),
+        authorization_details=details,
         frontchannel=Frontchannel(stores),
         initial_access=InitialAccess(stores),
         housekeeping=Housekeeping(stores, sessions, keys),

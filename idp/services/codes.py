@@ -57,6 +57,7 @@ class Grant:
     act: Mapping[str, object] | None = None
     not_after: datetime | None = None
     confirmation: Mapping[str, str] = field(default_factory=dict)
+    authorization_details: tuple[Mapping[str, object], ...] = ()
 
 
 def invalid_grant(description: str, section: str, *, persist: bool = False) -> ProtocolError:
@@ -95,7 +96,8 @@ class Codes:
                 session_id=session.id, device_id=session.device_id, redirect_uri=request.redirect_uri,
                 scope=request.scope, resources=request.resources, nonce=request.nonce,
                 code_challenge=request.code_challenge, dpop_jkt=request.dpop_jkt, claims=request.claims,
-                auth_time=session.auth_time, acr=session.acr, amr=session.amr, created_at=now,
+                authorization_details=request.authorization_details, auth_time=session.auth_time,
+                acr=session.acr, amr=session.amr, created_at=now,
                 expires_at=now + timedelta(seconds=self._settings.code_life),
             )
         )  # fmt: skip
@@ -128,7 +130,10 @@ class Codes:
             client_id=client.client_id, user_id=found.user_id, user=self._asked_for(found),
             sid=joined.id, scope=scope, resources=found.resources, auth_time=found.auth_time, acr=found.acr,
             amr=found.amr, nonce=found.nonce, claims=found.claims,
-            refresh_token=self._founding.refresh_token(found, joined, client, now, confirmation),
+            authorization_details=found.authorization_details,
+            refresh_token=self._founding.refresh_token(
+                found, joined, client, now, confirmation, found.authorization_details
+            ),
         )  # fmt: skip
 
     # ── inside ───────────────────────────────────────────────────────────────────────────────────

@@ -71,8 +71,9 @@ class Founding:
         )  # fmt: skip
 
     def refresh_token(
-        self, granted: Granted, joined: ClientSession, client: Client, now: datetime, confirmation: Mapping[str, str]
-    ) -> str | None:
+        self, granted: Granted, joined: ClientSession, client: Client, now: datetime, confirmation: Mapping[str, str],
+        authorization_details: tuple[Mapping[str, object], ...] = (),
+    ) -> str | None:  # fmt: skip
         """The first token of a new family, None for a client that is not registered to refresh.
 
         A public client's family is bound to whatever ``confirmation`` says (RFC 9449 section 5, RFC 8705
@@ -84,7 +85,8 @@ class Founding:
         family = RefreshFamily(
             id=self._stores.randomness.uuid(), client_session_id=joined.id, user_id=granted.user_id,
             client_id=client.client_id, counter=0, rotated_at=now, scope=granted.scope, resources=granted.resources,
-            claims=granted.claims, auth_time=granted.auth_time, acr=granted.acr, amr=granted.amr, created_at=now,
+            claims=granted.claims, authorization_details=authorization_details,
+            auth_time=granted.auth_time, acr=granted.acr, amr=granted.amr, created_at=now,
             jkt=confirmation.get("jkt") if client.public else None,
             x5t=confirmation.get("x5t#S256") if client.public else None,
             idle_seconds=settings.refresh_idle_life,

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from ..domain.authorization_details import Detail
 from ..domain.client import Client
 from ..domain.master_key import MasterKeys
 from ..domain.ports import Stores
@@ -19,6 +20,7 @@ from ..domain.refresh import PresentedToken, RefreshFamily, Verdict, classify, f
 from ..domain.session import EndReason, OneClientSession
 from ..errors import ProtocolError
 from ..settings import Settings
+from .authorization_details import AuthorizationDetails
 from .codes import Grant, invalid_grant, still_allowed
 from .sessions import SessionControl
 from .tokens import Tokens
@@ -30,13 +32,15 @@ class Refreshing:
     """Rotate refresh tokens."""
 
     def __init__(
-        self, stores: Stores, settings: Settings, master_keys: MasterKeys, sessions: SessionControl, tokens: Tokens
+        self, stores: Stores, settings: Settings, master_keys: MasterKeys, sessions: SessionControl, tokens: Tokens,
+        details: AuthorizationDetails,
     ) -> None:  # fmt: skip
         self._stores = stores
         self._settings = settings
         self._keys = master_keys
         self._sessions = sessions
         self._tokens = tokens
+        self._details = details
 
     def read(self, text: str, client: Client) -> PresentedToken:
         """Junk, forgeries and other clients' tokens end here, without a look at the database."""
@@ -47,16 +51,16 @@ class Refreshing:
 
     def refresh(
         self, token: PresentedToken, client: Client, scope: Sequence[str] | None, resources: Sequence[str],
-        confirmation: Mapping[str, str],
+        confirmation: Mapping[str, str], wanted: Sequence[Detail] | None = None,
     ) -> Grant:  # fmt: skip
-        """The successor's grant. ``scope`` None and empty ``resources`` mean: as granted.
+        """The successor's grant. ``scope`` and ``wanted`` details None and empty ``resources`` mean: as granted.
 
         ``confirmation`` is what the request proves.
 
         Opens its own transaction for the ending that a reuse causes.
         """
-        if scope is not None or resources:
-            self._check_narrowing(token, scope, resources)
+        if scope is not None or resources or wanted is not None:
+            self._check_narrowing(token, scope, resources, wanted)
         now = self._stores.clock.now()
         family = self._stores.refresh_families.rotate(
             token.family_id, token.counter, client.client_id, now, confirmation
@@ -82,7 +86,8 @@ class Refreshing:
     # ── inside ───────────────────────────────────────────────────────────────────────────────────
 
     def _check_narrowing(
-        self, token: PresentedToken, scope: Sequence[str] | None, resources: Sequence[str]
+        self, token: PresentedToken, scope: Sequence[str] | None, resources: Sequence[str],
+        wanted: Sequence[Detail] | None,
     ) -> None:  # fmt: skip
         found = self._stores.refresh_families.get(token.family_id, self._stores.clock.now())
         if found is None:
@@ -90,7 +95,9 @@ class Refreshing:
         family, _live = found
         if scope is not None and not set(scope) <= set(family.scope):
             raise ProtocolError("invalid_scope", "scope exceeds what was granted", section="RFC 6749 6")
-        if not set(resources) <= set(self._tokens.audience(family.resources, family.scope)):
+        self._details.narrow(family.authorization_details, wanted)
+        apis = set(self._details.homes(family.authorization_details).values())
+        if not set(resources) <= {*self._tokens.audience(family.resources, family.scope, apis), *apis}:
             raise ProtocolError("invalid_target", "resource was not granted", section="RFC 8707 2.2")
 
     def _not_rotated(
@@ -141,5 +148,5 @@ class Refreshing:
         return Grant(
             client_id=client.client_id, user_id=family.user_id, sid=family.client_session_id, scope=narrowed,
             resources=tuple(resources) or family.resources, auth_time=family.auth_time, acr=family.acr, amr=family.amr,
-            claims=family.claims, refresh_token=successor,
+            claims=family.claims, authorization_details=family.authorization_details, refresh_token=successor,
         )  # fmt: skip

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from uuid import UUID
 
+from ..domain.authorization_details import Detail
 from ..domain.client import Client
 from ..domain.event import SecurityEvent
 from ..domain.ports import Stores
@@ -89,22 +91,35 @@ class Tokens:
             return True
         return bool(set(self._stores.resources.of_server(client.client_id)) & set(audience))
 
-    def audience(self, resources: tuple[str, ...], scope: tuple[str, ...]) -> tuple[str, ...]:
+    def details_for(self, client: Client, token_client_id: str, held: Sequence[Detail]) -> list[Detail]:
+        """Of a token's authorization details those for this caller's eyes (RFC 9396 section 9.2)."""
+        if client.client_id == token_client_id:
+            return list(held)
+        own = self._stores.resources.of_server(client.client_id)
+        types = self._stores.detail_types.some([str(one["type"]) for one in held])
+        return [one for one in held if one["type"] in types and types[one["type"]].resource in own]
+
+    def audience(
+        self, resources: tuple[str, ...], scope: tuple[str, ...], more: Collection[str] = ()
+    ) -> tuple[str, ...]:  # fmt: skip
         """For whom a token is: what was asked (RFC 8707), else what its scopes belong to.
 
         Without ``resource`` that is this provider, for userinfo, and every API whose scopes were
         granted (RFC 9068 section 3); with it, exactly the resources asked for.
         """
-        return self.address(resources, scope)[0]
+        return self.address(resources, scope, more)[0]
 
-    def address(self, resources: tuple[str, ...], scope: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    def address(
+        self, resources: tuple[str, ...], scope: tuple[str, ...], more: Collection[str] = ()
+    ) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """The audience of a token and the scope it may carry there.
 
         Scopes whose API has gone are left out, and so are resources. The provider itself is among the
-        audience only where there is something for it: ``openid``, or nothing else.
+        audience only where there is something for it: ``openid``, or nothing else. ``more`` are the APIs of
+        authorization details (RFC 9396): there without being asked for, as those of scopes are.
         """
         homes = self._homes(scope)
-        own = tuple(dict.fromkeys(homes.values()))
+        own = tuple(dict.fromkeys((*homes.values(), *more)))
         if resources:
             others = tuple(item for item in resources if item != self._issuer)
             known = self.known_resources(others) if others else {}

@@ -141,6 +141,11 @@ def pairs() -> JsonOf:
     return JsonOf(list, _whole_pairs)
 
 
+def details() -> JsonOf:
+    """A tuple of JSON objects, which nobody changes: whoever reads the same text may share them."""
+    return JsonOf(list, tuple)
+
+
 def exchange_policy() -> JsonOf:
     """What a client may exchange tokens for."""
     return JsonOf(asdict, _whole_policy)

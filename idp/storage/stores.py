@@ -17,6 +17,7 @@ from .clock import DatabaseClock
 from .codes import SqlCodes
 from .consents import SqlConsents
 from .database import Database
+from .detail_types import SqlDetailTypes
 from .devices import SqlDevices
 from .events import SqlEvents
 from .health import SqlHealth
@@ -83,6 +84,7 @@ def build_stores(
         client_sessions=SqlClientSessions(database),
         clients=SqlClients(database),
         resources=SqlResources(database),
+        detail_types=SqlDetailTypes(database),
         consents=SqlConsents(database),
         interactions=SqlInteractions(database),
         pushed_requests=SqlPushedRequests(database),

@@ -35,7 +35,7 @@ from ..domain.client import AuthMethod, ClientOrigin, GrantType
 from ..domain.key import KeyState
 from ..domain.revocation import RevocationKind
 from ..domain.session import EndReason
-from .columns import UtcDateTime, Word, authorization_request, exchange_policy, factors, mapping, pairs, words
+from .columns import UtcDateTime, Word, authorization_request, details, exchange_policy, factors, mapping, pairs, words
 
 
 class Base(DeclarativeBase):
@@ -180,6 +180,7 @@ refresh_families = _table(
     _must("scope", words()),
     _must("resources", words()),
     _must("claims", mapping()),
+    _must("authorization_details", details(), server_default=text("'[]'")),
     _must("auth_time", UtcDateTime),
     _must("acr", Text),
     _must("amr", words()),
@@ -209,6 +210,7 @@ codes = _table(
     _may("code_challenge", Text),
     _may("dpop_jkt", Text),
     _must("claims", mapping()),
+    _must("authorization_details", details(), server_default=text("'[]'")),
     _must("auth_time", UtcDateTime),
     _must("acr", Text),
     _must("amr", words()),
@@ -274,6 +276,15 @@ scopes = _table(
     _key("name", Text),
     _must("resource", Text, ForeignKey("resources.identifier", ondelete="CASCADE"), index=True),
     _must("sentence", Text),
+)
+
+detail_types = _table(
+    "detail_types",
+    _key("name", Text),
+    _must("resource", Text, ForeignKey("resources.identifier", ondelete="CASCADE"), index=True),
+    _must("sentence", Text),
+    _must("members", mapping()),
+    _must("created_at", UtcDateTime),
 )
 
 signing_keys = _table(

@@ -63,6 +63,7 @@ class ConsentPages:
         return self.pages.show(
             "consent.html", app=app, user=user,
             wanted=new or already, already=already if new else [],
+            details=self.pages.services.authorization_details.describe(interaction.request.authorization_details),
             action=self.pages.path(CONSENT, {"interaction": interaction.id}),
             other_account=self.pages.path(LOGIN, {"interaction": interaction.id, "account": "other"}),
             goes_to=host_of(interaction.request.redirect_uri),

@@ -32,7 +32,8 @@ def test_the_commands_are_those_of_the_design() -> None:
         "serve": "", "worker": "", "demo": "", "doctor": "", "db": "upgrade check restored",
         "user": "create list disable enable set-password delete",
         "client": "create list show update rotate-secret disable enable delete",
-        "resource": "create list delete", "key": "list rotate remove master", "session": "list end",
+        "resource": "create list delete", "detail-type": "create list delete",
+        "key": "list rotate remove master", "session": "list end",
         "outbox": "list retry", "initial-access-token": "create list revoke",
     }  # fmt: skip
     assert set(COMMANDS) == {

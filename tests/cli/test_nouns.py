@@ -142,6 +142,21 @@ def test_the_life_of_a_resource(idp: Idp) -> None:
     assert idp("resource", "delete", api).code == 1
 
 
+def test_the_life_of_a_detail_type(idp: Idp) -> None:
+    api = "https://api.example.com/"
+    assert idp("resource", "create", api, "--name", "Bank").code == 0
+    words = ("detail-type", "create", "payment", "--sentence", "Make this payment", "--resource")
+    assert idp(*words, "https://other.example/").code == 1
+    assert idp(*words, api, "--members", '{"properties": {"amount": {"type": "money"}}}').code == 1
+    assert idp(*words, api, "--members", "[]").code == 2
+    made = idp(*words, api, "--members", '{"properties": {"amount": {"type": "string"}}}', "--json")
+    assert made.json()["members"] == {"properties": {"amount": {"type": "string"}}}
+    assert idp(*words, api).code == 1
+    assert "Make this payment" in idp("detail-type", "list").out
+    assert idp("detail-type", "delete", "payment").code == 0
+    assert idp("detail-type", "delete", "payment").code == 1
+
+
 # ── keys ──────────────────────────────────────────────────────────────────────────────────────────
 
 

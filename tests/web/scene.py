@@ -185,6 +185,7 @@ class Scene:
             ),
             frontchannel=SimpleNamespace(apps_of=lambda secret: ()),
             notices=SimpleNamespace(told=lambda user_id: self.told),
+            authorization_details=SimpleNamespace(describe=lambda details: ()),
             consents=SimpleNamespace(
                 describe=lambda scopes, user: sentences(scopes),
                 allow=lambda interaction, session: self.done.append(("allow", interaction.id)),

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .clients import Clients, Consents, Resources
+from .clients import Clients, Consents, DetailTypes, Resources
 from .foundations import Clock, PasswordHasher, Randomness, Vault, Work
 from .people import ClientSessions, Devices, PairwiseSubjects, Sessions, Users
 from .record import (
@@ -37,6 +37,7 @@ __all__ = [
     "Clock",
     "Codes",
     "Consents",
+    "DetailTypes",
     "Devices",
     "Events",
     "Health",
@@ -79,6 +80,7 @@ class Stores:
     client_sessions: ClientSessions
     clients: Clients
     resources: Resources
+    detail_types: DetailTypes
     consents: Consents
     interactions: Interactions
     pushed_requests: PushedRequests

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
+from ..authorization_details import DetailType
 from ..client import Client
 from ..consent import Consent
 from ..scope import Resource, Scope
@@ -56,6 +57,20 @@ class Resources(Protocol):
     def of_server(self, client_id: str) -> Sequence[str]:
         """Identifiers of the resources for which this client is the resource server."""
         ...
+
+
+class DetailTypes(Protocol):
+    def add(self, kind: DetailType) -> None:
+        """Raises Conflict if the name is taken."""
+        ...
+
+    def list(self) -> Sequence[DetailType]: ...
+
+    def some(self, names: Sequence[str]) -> Mapping[str, DetailType]:
+        """Those of the names that are registered, by name."""
+        ...
+
+    def delete(self, name: str) -> bool: ...
 
 
 class Consents(Protocol):
