@@ -20,6 +20,7 @@ from .again import Again, note
 from .bodies import Bodies
 from .browser import Browser
 from .client_address import client_address
+from .client_certificate import with_certificates
 from .domain.master_key import MasterKeys
 from .domain.outbox import MessageKind
 from .domain.ports import Stores
@@ -46,6 +47,7 @@ from .oauth.rfc7591_software_statement import SoftwareStatements
 from .oauth.rfc7592_configuration import ConfigurationEndpoint
 from .oauth.rfc7662_introspection import Introspection, IntrospectionEndpoint
 from .oauth.rfc8628_device import DeviceAuthorizationEndpoint
+from .oauth.rfc8705_mtls import ALIASED, Certificates
 from .oauth.rfc9068_access_token import AccessTokens
 from .oauth.rfc9101_request_object import RequestObjects
 from .oauth.rfc9126_par import PushedReferences, PushedRequestEndpoint
@@ -137,7 +139,7 @@ def create_app(settings: Settings) -> Flask:
     endpoints = _mount(app, settings, stores, services, master_keys, request_log)
     ordinary = web.static_files(settings, Again(app.wsgi_app))
     bodies = Bodies(FastLane(ordinary, settings, request_log, endpoints), MAX_BODY)
-    app.wsgi_app = metrics.around(bodies)  # type: ignore[method-assign, assignment]
+    app.wsgi_app = metrics.around(with_certificates(bodies, settings))  # type: ignore[method-assign, assignment]
     return app
 
 
@@ -290,12 +292,15 @@ def _token_endpoints(
     keys = ClientKeys(Outgoing(settings.fetch_private_networks))
     assertions = ClientAssertions(settings.issuer, keys, stores.assertion_ids, stores.clock)
     statements = SoftwareStatements(settings, keys, stores.clock)
-    authentication = ClientAuthentication(described, assertions, stores.throttles, stores.clock)
+    certificates = Certificates(settings.client_certificate_authorities, keys.all, stores.clock)
+    authentication = ClientAuthentication(
+        described, assertions, certificates, stores.throttles, stores.clock
+    )  # fmt: skip
     vouch = SectorIdentifiers(Outgoing(settings.fetch_private_networks)).check
     answers = TokenAnswers(access_tokens, stores.clock, (id_tokens.add, add_details))
     proofs = Proofs(stores.assertion_ids, stores.clock, nonces(settings, stores.clock))
     presented = PresentedTokens(settings.issuer, access_tokens, proofs)
-    binding = TokenBinding(proofs, [settings.url("/token")])
+    binding = TokenBinding(proofs, settings.urls("/token"))
     server = IdpServer(authentication, services, access_tokens, answers.make, binding)
     introspection = Introspection(settings.issuer, access_tokens, services.refresh, services.tokens, services.subjects)
     return (
@@ -303,7 +308,7 @@ def _token_endpoints(
         PushedRequestEndpoint(
             authentication,
             reading,
-            PushedProofs(proofs, [settings.url("/par")]),
+            PushedProofs(proofs, settings.urls("/par")),
             services.pushed_requests,
             stores.throttles,
             stores.clock,
@@ -315,7 +320,7 @@ def _token_endpoints(
         RegistrationEndpoint(settings, services, statements, stores.throttles, address, vouch),
         ConfigurationEndpoint(settings, services, statements, stores.throttles, address, vouch),
         DeviceAuthorizationEndpoint(settings, authentication, services, stores.throttles, address),
-        UserinfoEndpoint(presented, [settings.url("/userinfo")], services.tokens, address),
+        UserinfoEndpoint(presented, settings.urls("/userinfo"), services.tokens, address),
         RevocationsEndpoint(Following(presented, settings.revocations_urls, stores.revocations), address),
     )
 
@@ -351,10 +356,13 @@ def _mount_health(blueprint: Blueprint, stores: Stores) -> None:
 def _only_our_host(settings: Settings) -> oauth.BeforeRequest:
     """A ``Host`` that is not the issuer's is refused: nothing may be built from it (CVE-2025-64101)."""
     ready = tuple(settings.path_prefix + path for path in _ALWAYS_ANSWERED)
+    aliased, other = tuple(settings.path_prefix + path for path in ALIASED.values()), settings.mtls_host
 
     def check() -> None:
-        if request.headers.get("Host", "").lower() != settings.host.lower() and request.path not in ready:
-            abort(421)
+        host = request.headers.get("Host", "").lower()
+        if host == settings.host.lower() or request.path in ready or (host == other and request.path in aliased):
+            return
+        abort(421)
 
     return check
 

@@ -28,6 +28,12 @@ def client_address(peer: str | None, forwarded_for: str | None, proxies: Sequenc
     return str(address)
 
 
+def from_proxy(peer: str | None, proxies: Sequence[Network]) -> bool:
+    """Is whoever speaks to us one of the proxies that the operator named?"""
+    address = _parse(peer or "")
+    return address is not None and _trusted(address, proxies)
+
+
 @lru_cache(maxsize=1024)
 def _parse(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     try:

@@ -24,10 +24,12 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from . import mail_server
+from .domain.client import AuthMethod
 from .domain.key import DEFAULT_ALG, SIGNING_ALGS
 from .domain.master_key import KEY_BYTES, MasterKey, MasterKeys
 from .domain.revocation import LONGEST_TOKEN_LIFE
 from .errors import ConfigurationError
+from .own_addresses import issuer_problems, mtls_problems, streams_problems
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
 _LONGEST_LIFE = int(LONGEST_TOKEN_LIFE.total_seconds())
@@ -65,6 +67,13 @@ class Settings(BaseSettings):
     trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="Addresses or networks of proxies whose X-Forwarded-For is believed"
     )
+    client_certificate_header: str = Field(
+        "", description="Header in which these proxies say the client's TLS certificate, e.g. Client-Cert; empty: none"
+    )
+    client_certificate_authorities: Path | None = Field(
+        None, description="PEM file of the authorities of tls_client_auth (RFC 8705); without it that method is off"
+    )
+    mtls_url: str = Field("", description="Where the proxies ask for client certificates, if elsewhere than IDP_ISSUER")
     smtp_url: SecretStr | None = Field(None, description="Mail server: smtp://user:password@host:port, or smtps://")
     mail_from: str = Field("", description="Sender of mails, if there is a mail server")
     pkce_required: Literal["all", "public"] = Field("all", description="Who must send a code_challenge")
@@ -134,6 +143,11 @@ class Settings(BaseSettings):
         return urlsplit(self.issuer).netloc
 
     @property
+    def mtls_host(self) -> str | None:
+        """The ``Host`` of requests to ``mtls_url``."""
+        return urlsplit(self.mtls_url).netloc.lower() or None
+
+    @property
     def path_prefix(self) -> str:
         """The path of the issuer, '' for a root issuer; every endpoint stands beneath it."""
         return urlsplit(self.issuer).path
@@ -156,6 +170,18 @@ class Settings(BaseSettings):
     def url(self, path: str) -> str:
         """An absolute URL of ours; made from the issuer, never from a request (CVE-2025-64101)."""
         return self.issuer + path
+
+    def urls(self, path: str) -> tuple[str, ...]:
+        """Every address of an endpoint: ours, and that for clients with certificates (RFC 8705 section 5)."""
+        return (self.url(path), self.mtls_url + path) if self.mtls_url else (self.url(path),)
+
+    @property
+    def auth_methods(self) -> tuple[AuthMethod, ...]:
+        """How clients may authenticate here: by certificate only where one can be seen."""
+        missing = set() if self.client_certificate_authorities else {AuthMethod.TLS}
+        if not self.client_certificate_header:
+            missing = {AuthMethod.TLS, AuthMethod.SELF_SIGNED_TLS}
+        return tuple(method for method in AuthMethod if method not in missing)
 
     @property
     def revocations_urls(self) -> tuple[str, ...]:
@@ -180,10 +206,10 @@ class Settings(BaseSettings):
     def problems(self) -> list[str]:
         """Everything wrong that single fields cannot see."""
         return [
-            *_issuer_problems(self.issuer), *self._proxy_problems(), *self._key_problems(),
+            *issuer_problems(self.issuer), *self._proxy_problems(), *self._key_problems(),
             *self._database_problems(), *_redis_problems(self.redis_url), *self._life_problems(),
             *self._statement_problems(),
-            *_streams_problems(self.issuer, self.streams_url),
+            *streams_problems(self.issuer, self.streams_url), *self._certificate_problems(),
             *mail_server.problems(self.smtp_url.get_secret_value() if self.smtp_url else None, self.mail_from),
         ]  # fmt: skip
 
@@ -193,6 +219,18 @@ class Settings(BaseSettings):
         except ValueError as error:
             return [f"IDP_TRUSTED_PROXIES: {error}; list addresses or networks, separated by commas"]
         return []
+
+    def _certificate_problems(self) -> list[str]:
+        header, problems = self.client_certificate_header, []
+        if header and not self.trusted_proxies:
+            problems.append("IDP_CLIENT_CERTIFICATE_HEADER needs IDP_TRUSTED_PROXIES: who may be believed")
+        if header and not _HEADER.fullmatch(header):
+            problems.append("IDP_CLIENT_CERTIFICATE_HEADER must be the name of a header, e.g. Client-Cert")
+        if not header and (self.client_certificate_authorities or self.mtls_url):
+            problems.append("IDP_CLIENT_CERTIFICATE_AUTHORITIES and IDP_MTLS_URL need IDP_CLIENT_CERTIFICATE_HEADER")
+        if self.client_certificate_authorities and not self.client_certificate_authorities.is_file():
+            problems.append("IDP_CLIENT_CERTIFICATE_AUTHORITIES names no file that is there")
+        return [*problems, *mtls_problems(self.issuer, self.mtls_url)]
 
     def _key_problems(self) -> list[str]:
         try:
@@ -253,6 +291,7 @@ _SQLITE, _POSTGRESQL = "sqlite:///", "postgresql+psycopg://"
 _SERVER = re.compile(r"([^:/]*(:[^@]*)?@)?(\[[^/?]+\]|[^:/?]+)?(:[0-9]*)?(/[^?]*)?(\?.*)?", re.DOTALL)
 """What follows, as SQLAlchemy reads it; a URL that it cannot read is told before it is tried."""
 
+_HEADER = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,63}")
 _REDIS_FORMS = (
     "use redis://host:port, rediss://host:port, redis+sentinel://host:port,host:port/service "
     "or redis+cluster://host:port,host:port"
@@ -291,46 +330,6 @@ def _redis_problems(url: SecretStr | None) -> list[str]:
     if url is None or _REDIS.fullmatch(url.get_secret_value()):
         return []
     return [f"IDP_REDIS_URL: {_REDIS_FORMS}"]
-
-
-def _issuer_problems(issuer: str) -> list[str]:
-    try:
-        parts = urlsplit(issuer)
-        host, _port = parts.hostname or "", parts.port
-    except ValueError as error:
-        return [f"IDP_ISSUER: {error}"]
-    problems = []
-    if parts.scheme not in ("http", "https") or not host:
-        return ["IDP_ISSUER must be an https URL like https://id.example.com"]
-    if parts.query or parts.fragment or parts.username or issuer.endswith("/"):
-        problems.append("IDP_ISSUER has no query, fragment, user or final slash (RFC 8414 section 2)")
-    if parts.scheme == "http" and not is_loopback(host):
-        problems.append("IDP_ISSUER: http is for localhost only; use https")
-    return problems
-
-
-def _streams_problems(issuer: str, address: str) -> list[str]:
-    """Followers send a token there, so they take no other host and no other scheme than the issuer's."""
-    if not address:
-        return []
-    try:
-        ours, theirs = urlsplit(issuer), urlsplit(address)
-        same = (ours.scheme, ours.hostname) == (theirs.scheme, theirs.hostname) and theirs.port != 0
-    except ValueError as error:
-        return [f"IDP_STREAMS_URL: {error}"]
-    if same and not theirs.username and address.endswith("/revocations") and not set("?#") & set(address):
-        return []
-    return ["IDP_STREAMS_URL must be at the issuer's host, by its scheme, on any port, and end in /revocations"]
-
-
-def is_loopback(host: str) -> bool:
-    """A name or address that cannot leave this machine (RFC 6761 section 6.3 for localhost)."""
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _decode_key(text: str) -> MasterKey:

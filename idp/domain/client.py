@@ -23,12 +23,14 @@ class ClientOrigin(StrEnum):
 
 
 class AuthMethod(StrEnum):
-    """``token_endpoint_auth_method`` values that we support (RFC 7591 section 2, RFC 7523)."""
+    """``token_endpoint_auth_method`` values that we support (RFC 7591 section 2, RFC 7523, RFC 8705)."""
 
     NONE = "none"
     BASIC = "client_secret_basic"
     POST = "client_secret_post"
     PRIVATE_KEY_JWT = "private_key_jwt"
+    TLS = "tls_client_auth"
+    SELF_SIGNED_TLS = "self_signed_tls_client_auth"
 
 
 class GrantType(StrEnum):
@@ -86,6 +88,11 @@ class Client:
     def dpop_bound(self) -> bool:
         """Must every token request prove a key (``dpop_bound_access_tokens``, RFC 9449 section 5.2)?"""
         return self.metadata.get("dpop_bound_access_tokens") is True
+
+    @property
+    def certificate_bound(self) -> bool:
+        """Is every token bound to the client's certificate (RFC 8705 section 3.4)?"""
+        return self.metadata.get("tls_client_certificate_bound_access_tokens") is True
 
     @property
     def identity_assured(self) -> bool:

@@ -92,6 +92,8 @@ def _together(metadata: ClientMetadata, sent: Mapping[str, object]) -> None:
         raise bad("jwks and jwks_uri must not both be present (RFC 7591 2)")
     if method is AuthMethod.PRIVATE_KEY_JWT and metadata.jwks is None and metadata.jwks_uri is None:
         raise bad("private_key_jwt needs jwks or jwks_uri")
+    if method is AuthMethod.SELF_SIGNED_TLS and metadata.jwks is None and metadata.jwks_uri is None:
+        raise bad("self_signed_tls_client_auth needs jwks or jwks_uri (RFC 8705 2.2.2)")
     check_sector(metadata.rest, metadata.redirect_uris)
     _response_types(sent, grants)
 

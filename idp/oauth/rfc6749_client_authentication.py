@@ -2,7 +2,9 @@
 
 All credentials that a request presents are collected first; more than one mechanism is refused
 (section 2.3: "MUST NOT use more than one"). The mechanism must be the registered one. Every failure
-is the same 401: unknown client, wrong secret, wrong method, disabled client.
+is the same 401: unknown client, wrong secret, wrong method, disabled client. A certificate (RFC 8705) is
+no parameter: a request that names a client and presents nothing else is one of a client that proves itself
+by its connection, if that is how it is registered.
 
 Why a success costs no counter: secrets are 256 random bits, which nobody guesses; only failures are
 counted, per client and address, so that a stranger never locks a client (security.md C).
@@ -26,8 +28,10 @@ from ..services.sessions import secret_hash
 from .client_id_metadata_document import ClientIdDocuments
 from .requests import Received, invalid_request
 from .rfc7523_client_assertion import ASSERTION_TYPE, ClientAssertions, claimed_client_id
+from .rfc8705_mtls import Certificates
 
 _NOBODY = bytes(32)
+BY_CERTIFICATE = (AuthMethod.TLS, AuthMethod.SELF_SIGNED_TLS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +47,11 @@ class ClientAuthentication:
     """Authenticate the client of a request."""
 
     def __init__(
-        self, clients: Clients | ClientIdDocuments, assertions: ClientAssertions, throttles: Throttles, clock: Clock
+        self, clients: Clients | ClientIdDocuments, assertions: ClientAssertions, certificates: Certificates,
+        throttles: Throttles, clock: Clock,
     ) -> None:  # fmt: skip
         self._clients = clients
+        self._certificates = certificates
         self._assertions = assertions
         self._throttles = throttles
         self._clock = clock
@@ -54,7 +60,7 @@ class ClientAuthentication:
         """The client. Raises ProtocolError (invalid_client, invalid_request) or Throttled."""
         presented = _presented(parameters, asked.authorization)
         client = self._clients.find(presented.client_id) if presented.client_id else None
-        if client is not None and self._proven(client, presented) and client.disabled_at is None:
+        if client is not None and self._proven(client, presented, asked) and client.disabled_at is None:
             return client
         if presented.proof is not None:
             # an id that nobody has gets no counter of its own: whoever invents ids would fill the store
@@ -63,7 +69,9 @@ class ClientAuthentication:
                 raise Throttled(wait)
         raise invalid_client(challenge=presented.method is AuthMethod.BASIC)
 
-    def _proven(self, client: Client, presented: Presented) -> bool:
+    def _proven(self, client: Client, presented: Presented, asked: Received) -> bool:
+        if presented.method is AuthMethod.NONE and client.token_endpoint_auth_method in BY_CERTIFICATE:
+            return self._certificates.proves(client, asked)
         if client.token_endpoint_auth_method is not presented.method:
             return False
         if presented.method is AuthMethod.NONE:

@@ -79,6 +79,17 @@ class ClientKeys:
             return _pick(self._fetch(uri), kid, alg)
         return _pick(known.keys, kid, alg) or _pick(self._look_again(uri, known), kid, alg)
 
+    def all(self, client: Client) -> Sequence[Mapping[str, Any]]:
+        """Every key that is known of the client; those at its address as they were at most minutes ago."""
+        if client.jwks is not None:
+            keys = client.jwks.get("keys")
+            return [key for key in keys if isinstance(key, dict)] if isinstance(keys, list) else []
+        if client.jwks_uri is None:
+            return []
+        known = self._cache.get(client.jwks_uri)
+        fresh = known is not None and time.monotonic() - known.at < _JWKS_AGE_SECONDS
+        return known.keys if known is not None and fresh else self._fetch(client.jwks_uri)
+
     def _look_again(self, uri: str, known: _Fetched) -> Sequence[Mapping[str, Any]]:
         """At once, for a key may have been rotated a moment ago; strangers' names of keys wait after that."""
         if known.again and time.monotonic() - known.at < _JWKS_PAUSE_SECONDS:

@@ -15,14 +15,14 @@ from ..domain.scope import STANDARD_SCOPES
 from ..settings import Settings
 from .rfc7517_jwks import PATH as JWKS_PATH
 from .rfc7636_pkce import METHODS
+from .rfc8705_mtls import ALIASED
 from .rfc9449_dpop import ALGS
-
-_CONFIDENTIAL = [item.value for item in AuthMethod if item is not AuthMethod.NONE]
 
 
 def metadata(settings: Settings, own_scopes: Sequence[str], detail_types: Sequence[str]) -> dict[str, object]:
     """The document; ``own_scopes`` and ``detail_types`` (RFC 9396 section 10) are those of the operator's APIs."""
     url = settings.url
+    methods = [item.value for item in settings.auth_methods]
     document: dict[str, object] = {
         "issuer": settings.issuer,
         "authorization_endpoint": url("/authorize"),
@@ -38,11 +38,11 @@ def metadata(settings: Settings, own_scopes: Sequence[str], detail_types: Sequen
         "grant_types_supported": [item.value for item in GrantType],
         "code_challenge_methods_supported": list(METHODS),
         "authorization_response_iss_parameter_supported": True,
-        "token_endpoint_auth_methods_supported": [item.value for item in AuthMethod],
+        "token_endpoint_auth_methods_supported": methods,
         "token_endpoint_auth_signing_alg_values_supported": list(SIGNING_ALGS),
-        "revocation_endpoint_auth_methods_supported": [item.value for item in AuthMethod],
+        "revocation_endpoint_auth_methods_supported": methods,
         "revocation_endpoint_auth_signing_alg_values_supported": list(SIGNING_ALGS),
-        "introspection_endpoint_auth_methods_supported": _CONFIDENTIAL,
+        "introspection_endpoint_auth_methods_supported": [name for name in methods if name != AuthMethod.NONE],
         "introspection_endpoint_auth_signing_alg_values_supported": list(SIGNING_ALGS),
         "dpop_signing_alg_values_supported": list(ALGS),
         "ui_locales_supported": ["en"],
@@ -53,6 +53,10 @@ def metadata(settings: Settings, own_scopes: Sequence[str], detail_types: Sequen
         document["client_id_metadata_document_supported"] = True
     if detail_types:
         document["authorization_details_types_supported"] = list(detail_types)
+    if settings.client_certificate_header:
+        document["tls_client_certificate_bound_access_tokens"] = True
+    if settings.mtls_url:
+        document["mtls_endpoint_aliases"] = {name: settings.mtls_url + path for name, path in ALIASED.items()}
     if settings.client_registration != "closed":
         document["registration_endpoint"] = url("/register")
     return document

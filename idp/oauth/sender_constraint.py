@@ -16,6 +16,7 @@ from ..domain.client import Client
 from ..errors import ProtocolError, TokenRejected
 from .requests import Received, invalid_request
 from .rfc6750_bearer import bearer_token, elsewhere, invalid_token, more_than_one
+from .rfc8705_mtls import thumbprint
 from .rfc9068_access_token import AccessToken, AccessTokens
 from .rfc9449_dpop import ALGS, Proofs
 
@@ -46,7 +47,11 @@ class TokenBinding:
         jkt = self._proofs.key_of(asked, self._uris)
         if client.dpop_bound and jkt is None:
             raise invalid_request("this client's requests need a DPoP proof", "RFC 9449 5.2")
-        return {} if jkt is None else {"jkt": jkt}
+        certificate = thumbprint(asked) if client.certificate_bound else None
+        if client.certificate_bound and certificate is None:
+            raise invalid_request("this client's requests need its TLS certificate", "RFC 8705 3")
+        found = {"jkt": jkt, "x5t#S256": certificate}
+        return {name: value for name, value in found.items() if value is not None}
 
     def headers(self, asked: Received) -> Mapping[str, str]:
         """What the answer says beyond the answer: the next nonce."""
@@ -77,8 +82,8 @@ class PresentedTokens:
             raise _challenged(presented)
         if presented.dpop or "jkt" in bound_to:
             self._check_key(presented, asked, uris, bound_to.get("jkt"))
-        if "x5t#S256" in bound_to:
-            raise _challenged(presented)
+        if "x5t#S256" in bound_to and not _same(thumbprint(asked), bound_to["x5t#S256"]):
+            raise _challenged(presented)  # RFC 8705 section 3
         return token
 
     def headers(self, asked: Received) -> Mapping[str, str]:
@@ -93,8 +98,12 @@ class PresentedTokens:
             jkt = self._proofs.key_of(asked, uris, presented.token)
         except ProtocolError as error:
             raise _dpop_challenge(error) from None
-        if jkt is None or not hmac.compare_digest(jkt, bound_to):
+        if not _same(jkt, bound_to):
             raise _challenged(presented)
+
+
+def _same(proven: str | None, bound_to: object) -> bool:
+    return proven is not None and isinstance(bound_to, str) and hmac.compare_digest(proven.encode(), bound_to.encode())
 
 
 def _presented(asked: Received) -> _Presented:

@@ -71,7 +71,7 @@ def build(stores: Stores, settings: Settings, master_keys: MasterKeys) -> Servic
     """Wire the services to their stores."""
     sessions = SessionControl(stores, settings)
     keys = Keys(stores, settings)
-    clients = Clients(stores, sessions, keys.algs)
+    clients = Clients(stores, sessions, keys.algs, settings.auth_methods)
     tokens = Tokens(stores, settings.issuer, sessions)
     details = AuthorizationDetails(stores)
     consents = Consents(stores, sessions)

@@ -18,7 +18,7 @@ from ..domain.client_metadata import ClientMetadata, check
 from ..domain.event import SecurityEvent
 from ..domain.exchange import ExchangePolicy
 from ..domain.key import DEFAULT_ALG
-from ..domain.metadata_members import MetadataProblem
+from ..domain.metadata_members import MetadataProblem, bad
 from ..domain.openid_metadata import SIGNED_ANSWERS
 from ..domain.ports import Stores
 from ..domain.revocation import RETENTION, Revocation, RevocationKind
@@ -43,11 +43,17 @@ class NewClient:
 class Clients:
     """Every change happens in the caller's transaction."""
 
-    def __init__(self, stores: Stores, sessions: SessionControl, signing_algs: Sequence[str]) -> None:
-        """``signing_algs``: those that we have keys for, and so can sign a client's answers with."""
+    def __init__(
+        self, stores: Stores, sessions: SessionControl, signing_algs: Sequence[str], methods: Sequence[AuthMethod]
+    ) -> None:
+        """``signing_algs``: those that we have keys for, and so can sign a client's answers with.
+
+        ``methods``: how clients can authenticate here.
+        """
         self._stores = stores
         self._sessions = sessions
         self._signing_algs = signing_algs
+        self._methods = methods
 
     # ── read ─────────────────────────────────────────────────────────────────────────────────────
 
@@ -218,6 +224,8 @@ class Clients:
     def _checked(self, metadata: Mapping[str, object]) -> ClientMetadata:
         try:
             checked = check(metadata, jose.key_strong_enough)
+            if checked.token_endpoint_auth_method not in self._methods:
+                raise bad("token_endpoint_auth_method: this provider sees no client certificates (RFC 8705 2)")
         except MetadataProblem as problem:
             raise ProtocolError(problem.code, problem.text, section="RFC 7591 3.2.2") from None
         for member in SIGNED_ANSWERS:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from urllib.parse import SplitResult, urlencode, urlsplit
 
 from ..domain.client import Client, ClientOrigin
-from ..settings import is_loopback
+from ..own_addresses import is_loopback
 from .languages import gettext, primary_language
 
 _JOINERS = "\u200c\u200d"  # Persian, Indic scripts and emoji cannot be written without them

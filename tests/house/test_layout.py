@@ -16,9 +16,11 @@ TOP = {
     "requirements.lock", "static", "templates", "tests",
 }  # fmt: skip
 ROOMS = {
-    "__init__", "__main__", "admin", "again", "app", "asgi", "bodies", "browser", "cli", "client_address", "courier",
+    "__init__", "__main__", "admin", "again", "app", "asgi", "bodies", "browser", "cli", "client_address",
+    "client_certificate", "courier",
     "demo", "domain", "errors", "fast_lane", "housekeeper", "jose", "logs", "mail_server", "metrics", "oauth", "oidc",
-    "outgoing", "paths", "resource_server", "services", "settings", "signing_out", "storage", "streams", "web", "wsgi",
+    "outgoing", "own_addresses", "paths", "resource_server", "services",
+    "settings", "signing_out", "storage", "streams", "web", "wsgi",
 }  # fmt: skip
 DRAWERS = {"utils", "util", "helpers", "helper", "common", "manager", "managers", "base", "misc"}
 

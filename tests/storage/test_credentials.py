@@ -68,7 +68,7 @@ def test_rotation_moves_one_row(stores: Stores, engine: Engine) -> None:
     at = NOW
     for counter in range(20):
         at += MINUTE
-        rotated = stores.refresh_families.rotate(family.id, counter, family.client_id, at)
+        rotated = stores.refresh_families.rotate(family.id, counter, family.client_id, at, {"jkt": "thumbprint"})
         assert rotated == replace(family, counter=counter + 1, rotated_at=at)
     with engine.connect() as connection:
         assert connection.scalar(text("SELECT count(*) FROM refresh_families")) == 1
