@@ -8,17 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NoReturn, cast
+from typing import Any
 
 import structlog
 from flask import Blueprint, Flask, Response, abort, request
-from flask.sessions import SessionInterface, SessionMixin
 from werkzeug.exceptions import HTTPException
 
 from . import logs, mail_server, oauth, web
 from .again import Again, note
 from .bodies import Bodies
-from .browser import Browser
+from .browser import Browser, NoFlaskSession
 from .client_address import client_address
 from .client_certificate import with_certificates
 from .domain.master_key import MasterKeys
@@ -42,6 +41,7 @@ from .oauth.rfc7009_revocation import RevocationEndpoint
 from .oauth.rfc7517_jwks import PATH as JWKS_PATH
 from .oauth.rfc7517_jwks import JwksEndpoint
 from .oauth.rfc7523_client_assertion import ClientAssertions, ClientKeys
+from .oauth.rfc7523_jwt_bearer import BearerAssertions
 from .oauth.rfc7591_registration import RegistrationEndpoint
 from .oauth.rfc7591_software_statement import SoftwareStatements
 from .oauth.rfc7592_configuration import ConfigurationEndpoint
@@ -93,22 +93,6 @@ class Extension:
     stores: Stores
     services: Services
     deliveries: Deliveries
-
-
-class NoFlaskSession(SessionInterface):
-    """Flask's signed cookie cannot be ended by us (ASVS 7.2.2); whoever touches it is mistaken."""
-
-    def open_session(self, app: Flask, request: object) -> SessionMixin:  # noqa: ARG002 - Flask's signature
-        """A session that cannot be used."""
-        return cast("SessionMixin", _Untouchable())
-
-    def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
-        """Nothing is ever kept."""
-
-
-class _Untouchable:
-    def __getattr__(self, name: str) -> NoReturn:
-        raise RuntimeError(f"flask.session.{name}: sessions are server-side here (idp.browser)")
 
 
 class _Application(Flask):
@@ -301,7 +285,8 @@ def _token_endpoints(
     proofs = Proofs(stores.assertion_ids, stores.clock, nonces(settings, stores.clock))
     presented = PresentedTokens(settings.issuer, access_tokens, proofs)
     binding = TokenBinding(proofs, settings.urls("/token"))
-    server = IdpServer(authentication, services, access_tokens, answers.make, binding)
+    bearer = BearerAssertions((settings.issuer, settings.url("/token")), keys, services.trusted_issuers, stores.clock)
+    server = IdpServer(authentication, services, access_tokens, bearer, answers.make, binding)
     introspection = Introspection(settings.issuer, access_tokens, services.refresh, services.tokens, services.subjects)
     return (
         TokenEndpoint(server, settings.url("/token"), address),

@@ -22,9 +22,10 @@ import hmac
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import cast
+from typing import NoReturn, cast
 
-from flask import Response, g, request
+from flask import Flask, Response, g, request
+from flask.sessions import SessionInterface, SessionMixin
 
 from .client_address import client_address
 from .domain.device import Origin
@@ -147,3 +148,19 @@ class Browser:
         response.delete_cookie(
             self._names[kind], secure=self._settings.secure, httponly=True, samesite="Lax", path="/"
         )  # fmt: skip
+
+
+class NoFlaskSession(SessionInterface):
+    """Flask's signed cookie cannot be ended by us (ASVS 7.2.2); whoever touches it is mistaken."""
+
+    def open_session(self, app: Flask, request: object) -> SessionMixin:  # noqa: ARG002 - Flask's signature
+        """A session that cannot be used."""
+        return cast("SessionMixin", _Untouchable())
+
+    def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
+        """Nothing is ever kept."""
+
+
+class _Untouchable:
+    def __getattr__(self, name: str) -> NoReturn:
+        raise RuntimeError(f"flask.session.{name}: sessions are server-side here (idp.browser)")

@@ -23,6 +23,7 @@ from . import (
     detail_types,
     doctor,
     initial_access_tokens,
+    issuers,
     keys,
     outbox,
     resources,
@@ -34,8 +35,8 @@ from . import (
 from .output import Answer, complain, show
 
 NOUNS = (
-    serve, worker, demo, doctor, db, users, clients, initial_access_tokens, resources, detail_types, keys,
-    sessions, outbox,
+    serve, worker, demo, doctor, db, users, clients, initial_access_tokens, issuers, resources,
+    detail_types, keys, sessions, outbox,
 )  # fmt: skip
 
 

@@ -69,7 +69,7 @@ def check(document: Mapping[str, object], key_ok: Callable[[Mapping[str, object]
         token_endpoint_auth_signing_alg=choice(sent, "token_endpoint_auth_signing_alg", SIGNING_ALGS, "") or None,
         application_type=application_type,
         scope=_scope(sent),
-        jwks=_jwks(sent, key_ok),
+        jwks=read_jwks(sent, key_ok),
         jwks_uri=link(sent, "jwks_uri", loopback=True),
         rest=_rest(sent),
     )
@@ -130,7 +130,8 @@ def _scope(sent: Mapping[str, object]) -> tuple[str, ...] | None:
     return scope
 
 
-def _jwks(sent: Mapping[str, object], key_ok: Callable[[Mapping[str, object]], bool]) -> Mapping[str, object] | None:
+def read_jwks(sent: Sent, key_ok: Callable[[Mapping[str, object]], bool]) -> Mapping[str, object] | None:
+    """The public keys of the member ``jwks``; None if there is none. Raises MetadataProblem."""
     value = sent.get("jwks")
     if value is None:
         return None

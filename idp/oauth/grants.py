@@ -78,11 +78,14 @@ class Answering(BaseGrant, TokenEndpointMixin):
         audience, scope = tokens.address(resources, grant.scope, more)
         if not audience:
             raise ProtocolError("invalid_target", "none of the resources exists any more", section="RFC 8707 2")
-        return replace(
-            grant, resources=resources, audience=audience, scope=scope, subject=self._subject(grant),
-            authorization_details=tuple(one for one in wanted if apis.get(str(one["type"])) in audience),
-            confirmation=self.request.confirmation,
-        )  # fmt: skip
+        kept = tuple(one for one in wanted if apis.get(str(one["type"])) in audience)
+        return self.bound(
+            replace(grant, resources=resources, audience=audience, scope=scope, authorization_details=kept)
+        )
+
+    def bound(self, grant: Grant) -> Grant:
+        """By which name the client knows the person, and who must prove what with the token."""
+        return replace(grant, subject=self._subject(grant), confirmation=self.request.confirmation)
 
     def _subject(self, grant: Grant) -> str:
         """A client without a person is its own subject (RFC 9068 section 2.2)."""

@@ -19,7 +19,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 
 from flask import has_request_context, request
 
@@ -37,8 +37,22 @@ KEPT_LONGER = timedelta(seconds=LEEWAY_SECONDS + 60)  # a jti is remembered for 
 _JWKS_AGE_SECONDS, _JWKS_PAUSE_SECONDS = 300.0, 1.0
 
 
+class KeyHolder(Protocol):
+    """Somebody with registered keys, or an address of theirs: a client, a trusted issuer."""
+
+    @property
+    def jwks(self) -> Mapping[str, object] | None: ...
+    @property
+    def jwks_uri(self) -> str | None: ...
+
+
 def claimed_client_id(assertion: str) -> str | None:
     """Whose assertion this says it is, before anything is verified; None if it says nothing."""
+    return claimed(assertion, "sub")
+
+
+def claimed(assertion: str, name: str) -> str | None:
+    """A text among the claims of what has not been verified; None if there is none."""
     parts = assertion.split(".")
     if len(parts) != 3 or len(assertion) > jose.MAX_TOKEN:
         return None
@@ -46,8 +60,8 @@ def claimed_client_id(assertion: str) -> str | None:
         claims = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
     except (ValueError, RecursionError):
         return None
-    subject = claims.get("sub") if isinstance(claims, dict) else None
-    return subject if isinstance(subject, str) else None
+    found = claims.get(name) if isinstance(claims, dict) else None
+    return found if isinstance(found, str) and "\0" not in found else None
 
 
 @dataclass(slots=True)
@@ -66,7 +80,7 @@ class ClientKeys:
         self._outgoing = outgoing
         self._cache: dict[str, _Fetched] = {}
 
-    def find(self, client: Client, kid: str | None, alg: str) -> jose.VerifyKey | None:
+    def find(self, client: KeyHolder, kid: str | None, alg: str) -> jose.VerifyKey | None:
         """The one key that fits; a ``kid`` we have not seen makes us look again (key rotation)."""
         if client.jwks is not None:
             return _pick(client.jwks.get("keys"), kid, alg)

@@ -37,17 +37,18 @@ class ExchangeGrant(OwnGrant):
                 "unauthorized_client", "token exchange is for confidential clients", section="RFC 8693 5"
             )
         _check_type("requested_token_type", parameters.get("requested_token_type", ACCESS_TOKEN))
-        subject, actor = self._subject(client), self._actor(client)
+        subject, actor = self._subject_token(client), self._actor_token(client)
         targets = tuple(dict.fromkeys((*parameters.lists["resource"], *parameters.lists["audience"])))
         services, origin = self.server.services, Origin(address=self.request.asked.address)
         with services.work():
-            return services.exchange.exchange(client, subject, actor, requested_scope(parameters), targets, origin)
+            made = services.exchange.exchange(client, subject, actor, requested_scope(parameters), targets, origin)
+            return self.bound(made)
 
     def generate_token(self, *_args: object, **_kwargs: object) -> TokenAnswer:
         """Section 2.2.1: ``issued_token_type`` is required."""
         return {**super().generate_token(), "issued_token_type": ACCESS_TOKEN}
 
-    def _subject(self, client: Client) -> Exchanged:
+    def _subject_token(self, client: Client) -> Exchanged:
         parameters = self.request.parameters
         text = parameters.require("subject_token", "RFC 8693 2.1")
         _check_type("subject_token_type", parameters.require("subject_token_type", "RFC 8693 2.1"))
@@ -64,7 +65,7 @@ class ExchangeGrant(OwnGrant):
             act=act if isinstance(act, dict) else None,
         )  # fmt: skip
 
-    def _actor(self, client: Client) -> str | None:
+    def _actor_token(self, client: Client) -> str | None:
         parameters = self.request.parameters
         text = parameters.get("actor_token")
         if text is None:

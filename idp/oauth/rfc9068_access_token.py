@@ -72,8 +72,8 @@ class AccessTokens:
         }  # fmt: skip
         if grant.sid is not None and grant.auth_time is not None:
             claims |= {
-                "sid": str(grant.sid), "auth_time": int(grant.auth_time.timestamp()), "acr": grant.acr,
-                "amr": list(grant.amr),
+                "sid": str(grant.sid), "auth_time": int(grant.auth_time.timestamp()),
+                **({"acr": grant.acr, "amr": list(grant.amr)} if grant.acr else {}),
             }  # fmt: skip
         if grant.authorization_details:
             claims["authorization_details"] = [dict(one) for one in grant.authorization_details]

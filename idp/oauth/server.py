@@ -31,6 +31,7 @@ from ..services.codes import Grant
 from .grants import TokenAnswer, TokenRequest
 from .rfc6749_client_authentication import ClientAuthentication
 from .rfc6749_grants import CodeGrant, CredentialsGrant, RefreshGrant
+from .rfc7523_jwt_bearer import BearerAssertions, BearerGrant
 from .rfc8628_device import DeviceGrant
 from .rfc8693_token_exchange import ExchangeGrant
 from .rfc9068_access_token import AccessTokens
@@ -39,7 +40,7 @@ from .sender_constraint import TokenBinding
 # Every grant of Authlib writes live tokens at DEBUG (authlib.md 1.3 #18).
 logging.getLogger("authlib").setLevel(logging.WARNING)
 
-GRANTS = (CodeGrant, RefreshGrant, CredentialsGrant, DeviceGrant, ExchangeGrant)
+GRANTS = (CodeGrant, RefreshGrant, CredentialsGrant, DeviceGrant, ExchangeGrant, BearerGrant)
 
 MakeAnswer = Callable[[Grant, Client], TokenAnswer]
 
@@ -52,6 +53,7 @@ class IdpServer(AuthorizationServer):
         authentication: ClientAuthentication,
         services: Services,
         access_tokens: AccessTokens,
+        assertions: BearerAssertions,
         make_answer: MakeAnswer,
         binding: TokenBinding,
     ) -> None:
@@ -60,6 +62,7 @@ class IdpServer(AuthorizationServer):
         self.binding = binding
         self.services = services
         self.access_tokens = access_tokens
+        self.assertions = assertions
         self.make_answer = make_answer
         for grant in GRANTS:
             self.register_grant(grant)

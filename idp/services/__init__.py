@@ -34,6 +34,7 @@ from .sessions import SessionControl
 from .sign_in import SignIn
 from .subjects import Subjects
 from .tokens import Tokens
+from .trusted_issuers import TrustedIssuers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +52,7 @@ class Services:
     codes: Codes
     polling: Polling
     exchange: Exchanging
+    trusted_issuers: TrustedIssuers
     refresh: Refreshing
     tokens: Tokens
     subjects: Subjects
@@ -84,6 +86,7 @@ def build(stores: Stores, settings: Settings, master_keys: MasterKeys) -> Servic
         consents=consents,
         interactions=InteractionFlow(stores, settings),
         exchange=Exchanging(stores, tokens),
+        trusted_issuers=TrustedIssuers(stores, settings, master_keys),
         polling=Polling(stores, settings, master_keys, consents),
         pushed_requests=PushedRequests(stores, settings),
         codes=Codes(stores, settings, master_keys, sessions),

@@ -15,11 +15,13 @@ from .liveness import NOW
 from .recently import MINUTE, Recently
 from .rows import Rows
 from .tables import devices
+from .upsert import insert_or_nothing
 
 DEVICE = Rows(Device, devices)
 _OWNER = devices.c.user_id == bindparam("owner")
 
 _ADD = insert(devices)
+_ENSURE = insert_or_nothing(devices)
 _BY_SECRET = (
     select(*DEVICE.columns)
     .where(devices.c.secret_hash == bindparam("hash"), _OWNER)
@@ -62,6 +64,10 @@ class SqlDevices:
     def add(self, device: Device) -> None:
         """A browser seen for the first time with this user."""
         self._db.count(_ADD, DEVICE.parameters(device))
+
+    def ensure(self, device: Device) -> None:
+        """Add it unless there is one of its id."""
+        self._db.count(_ENSURE, DEVICE.parameters(device))
 
     def by_secret(self, secret_hash: bytes, user_id: UUID) -> Device | None:
         """The user's device behind a cookie."""

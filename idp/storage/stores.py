@@ -42,6 +42,7 @@ from .signing_keys import SqlSigningKeys
 from .system import SystemClock, SystemRandomness
 from .throttles import SqlThrottles
 from .tombstones import HotTombstones, NoTombstones
+from .trusted_issuers import SqlTrustedIssuers
 from .users import SqlUsers
 from .vault import AesVault
 from .work import SqlWork
@@ -85,6 +86,7 @@ def build_stores(
         clients=SqlClients(database),
         resources=SqlResources(database),
         detail_types=SqlDetailTypes(database),
+        trusted_issuers=SqlTrustedIssuers(database),
         consents=SqlConsents(database),
         interactions=SqlInteractions(database),
         pushed_requests=SqlPushedRequests(database),

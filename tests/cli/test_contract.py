@@ -35,6 +35,7 @@ def test_the_commands_are_those_of_the_design() -> None:
         "resource": "create list delete", "detail-type": "create list delete",
         "key": "list rotate remove master", "session": "list end",
         "outbox": "list retry", "initial-access-token": "create list revoke",
+        "issuer": "create list delete",
     }  # fmt: skip
     assert set(COMMANDS) == {
         (noun, verb) if verb else (noun,) for noun, verbs in expected.items() for verb in (verbs.split() or [""])

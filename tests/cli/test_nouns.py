@@ -228,3 +228,32 @@ def test_an_initial_access_token_is_shown_once_listed_and_revoked(idp: Idp) -> N
     assert idp("initial-access-token", "list", "--json").json()[0]["state"] == "over"
     assert idp("initial-access-token", "revoke", made.json()["id"]).code == 1
     assert idp("initial-access-token", "create", "x", "--days", "4000").code == 1
+
+
+# ── trusted issuers ───────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_life_of_a_trusted_issuer(idp: Idp) -> None:
+    client = created(idp)["client_id"]
+    idp("resource", "create", "https://api.example.com/", "--name", "Notes", "--scope", "notes:read=Read your notes")
+    trust = ("issuer", "create", "https://works.example", "--client", client, "--scope", "notes:read")
+    made = idp(*trust, "--jwks-uri", "https://works.example/jwks", "--json")
+    assert made.code == 0, made.err
+    assert (made.json()["clients"], made.json()["subject"]) == ([client], "email")
+    assert "works.example" in idp("issuer", "list").out
+    assert idp(*trust, "--jwks-uri", "https://works.example/jwks").code == 1
+    assert idp(*trust, "--jwks-uri", "ftp://works.example/jwks").code == 1
+    assert idp(*trust).code == 2
+    assert idp("issuer", "delete", "https://works.example").code == 0
+    assert idp("issuer", "delete", "https://works.example").code == 1
+
+
+def test_what_a_client_may_exchange_tokens_for(idp: Idp) -> None:
+    client = created(idp)["client_id"]
+    target = ("--exchange-target", "https://store.example")
+    made = idp("client", "update", client, *target, "--exchange-manner", "impersonation", "--json")
+    assert made.json()["exchange"]["targets"] == ["https://store.example"]
+    assert made.json()["exchange"]["impersonation"]
+    assert not made.json()["exchange"]["delegation"]
+    assert idp("client", "update", client, "--exchange-manner", "delegation").code == 1
+    assert idp("client", "update", client, "--exchange-target", "", "--json").json()["exchange"] is None

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .clients import Clients, Consents, DetailTypes, Resources
+from .clients import Clients, Consents, DetailTypes, Resources, TrustedIssuers
 from .foundations import Clock, PasswordHasher, Randomness, Vault, Work
 from .people import ClientSessions, Devices, PairwiseSubjects, Sessions, Users
 from .record import (
@@ -58,6 +58,7 @@ __all__ = [
     "Sweeper",
     "Throttles",
     "Tombstones",
+    "TrustedIssuers",
     "Users",
     "Vault",
     "Work",
@@ -81,6 +82,7 @@ class Stores:
     clients: Clients
     resources: Resources
     detail_types: DetailTypes
+    trusted_issuers: TrustedIssuers
     consents: Consents
     interactions: Interactions
     pushed_requests: PushedRequests

@@ -11,6 +11,7 @@ from ..authorization_details import DetailType
 from ..client import Client
 from ..consent import Consent
 from ..scope import Resource, Scope
+from ..trusted_issuer import TrustedIssuer
 
 
 class Clients(Protocol):
@@ -71,6 +72,18 @@ class DetailTypes(Protocol):
         ...
 
     def delete(self, name: str) -> bool: ...
+
+
+class TrustedIssuers(Protocol):
+    def add(self, issuer: TrustedIssuer) -> None:
+        """Raises Conflict if it is trusted already."""
+        ...
+
+    def get(self, issuer: str) -> TrustedIssuer | None: ...
+
+    def list(self) -> Sequence[TrustedIssuer]: ...
+
+    def delete(self, issuer: str) -> bool: ...
 
 
 class Consents(Protocol):
