@@ -1,6 +1,5 @@
 """Client metadata about authorization requests: RFC 9126 section 6, RFC 9101 section 10.5, OpenID Connect
-Dynamic Client Registration 1.0 section 2 (``request_uris``, ``request_object_signing_alg``), JARM section 3,
-RFC 9396 section 10.
+Dynamic Client Registration 1.0 section 2 (``request_uris``, ``request_object_signing_alg``), RFC 9396 section 10.
 
 ``response_modes`` is not registered with IANA: the modes that a client limits itself to (ASVS 10.4.12).
 """
@@ -15,7 +14,7 @@ MAX_REQUEST_URI = 512  # OpenID Connect Core 1.0 section 6.2
 
 
 def authorization_requests(sent: Sent) -> dict[str, object]:
-    """The members, checked. Raises MetadataProblem."""
+    """The members, checked; what signs our answers is among ``openid_metadata``. Raises MetadataProblem."""
     for member in ("authorization_encrypted_response_alg", "authorization_encrypted_response_enc"):
         if member in sent:
             raise bad(f"{member} is not supported (JARM 3)")
@@ -23,9 +22,6 @@ def authorization_requests(sent: Sent) -> dict[str, object]:
         "require_pushed_authorization_requests": boolean(sent, "require_pushed_authorization_requests"),
         "require_signed_request_object": boolean(sent, "require_signed_request_object"),
         "request_object_signing_alg": choice(sent, "request_object_signing_alg", SIGNING_ALGS, "") or None,
-        "authorization_signed_response_alg": (
-            choice(sent, "authorization_signed_response_alg", SIGNING_ALGS, "") or None
-        ),
         "response_modes": _response_modes(sent) or None,
         "authorization_details_types": list(strings(sent, "authorization_details_types")) or None,
         "request_uris": _request_uris(sent) or None,

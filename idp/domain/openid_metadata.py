@@ -1,6 +1,7 @@
 """Client metadata of OpenID Connect Dynamic Client Registration 1.0 section 2, beyond RFC 7591's.
 
-With ``introspection_signed_response_alg`` of RFC 9701 section 6. What we can honour is kept, what we cannot
+With ``introspection_signed_response_alg`` of RFC 9701 section 6 and ``authorization_signed_response_alg`` of
+JARM section 3. What we can honour is kept, what we cannot
 is refused by name: a client that asks for encryption must not believe that it gets it. For which of the
 algorithms there are keys is the operator's setting, which ``services.clients`` compares.
 """
@@ -13,7 +14,10 @@ from .key import SIGNING_ALGS
 from .metadata_members import Sent, bad, boolean, choice, link, seconds, strings
 from .subject import PAIRWISE, SUBJECT_TYPES, hosts_of
 
-SIGNED_ANSWERS = ("id_token_signed_response_alg", "userinfo_signed_response_alg", "introspection_signed_response_alg")
+SIGNED_ANSWERS = (
+    "id_token_signed_response_alg", "userinfo_signed_response_alg", "introspection_signed_response_alg",
+    "authorization_signed_response_alg",
+)  # fmt: skip
 _ENCRYPTION = (
     "id_token_encrypted_response_alg", "id_token_encrypted_response_enc", "userinfo_encrypted_response_alg",
     "userinfo_encrypted_response_enc", "introspection_encrypted_response_alg",
