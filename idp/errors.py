@@ -44,7 +44,8 @@ class ProtocolError(IdpError):
 
     ``error`` is the registered code, ``description`` is public and safe to show, ``section`` names
     the rule that refuses, ``detail`` is for our log alone. ``status`` is the HTTP status when the
-    error is answered directly; ``headers`` travel with it.
+    error is answered directly; ``headers`` travel with it. ``parameter`` is the name of the one that was
+    wrong, where whoever refuses knows it better than the description says.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class ProtocolError(IdpError):
         status: int = 400,
         headers: Mapping[str, str] | None = None,
         persist: bool = False,
+        parameter: str | None = None,
     ) -> None:
         super().__init__(error)
         self.error = error
@@ -66,6 +68,7 @@ class ProtocolError(IdpError):
         self.status = status
         self.headers = dict(headers or {})
         self.persist = persist
+        self.parameter = parameter
 
     def body(self) -> dict[str, str]:
         """The JSON body or redirect parameters of this error, without ``state`` and ``iss``."""

@@ -90,7 +90,7 @@ class Parameters(Mapping[str, str]):
     def require(self, name: str, section: str) -> str:
         """The value of a required parameter, or invalid_request."""
         if name not in self._values:
-            raise invalid_request(f"{name} is missing", section)
+            raise ProtocolError("invalid_request", f"{name} is missing", section=section, parameter=name)
         return self._values[name]
 
 

@@ -25,6 +25,7 @@ from ..errors import ProtocolError
 from ..services import Services
 from ..settings import Settings
 from .authorization_requests import AuthorizationRequests, vetted_redirect_uri
+from .developer_help import help_for
 from .requests import Parameters, invalid_request, query_or_form
 from .response_modes import ResponseModes, WayBack, mode_of_error
 from .responses import NO_STORE
@@ -81,7 +82,7 @@ class AuthorizationEndpoint:
         except ProtocolError:
             raise error from None
         way = WayBack(redirect_uri, parameters.get("state"), mode_of_error(parameters, client))
-        return self._modes.send(way, client, error.body())
+        return self._modes.send(way, client, error.body() | help_for(error, self._settings.issuer))
 
     # ── the answer ───────────────────────────────────────────────────────────────────────────────
 

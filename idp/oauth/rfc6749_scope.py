@@ -13,12 +13,18 @@ def scope_for_person(parameters: Parameters, client: Client) -> tuple[str, ...]:
     text = parameters.get("scope", "")
     scope = parse_scope(text) if len(text) <= 2000 else None
     if scope is None:
-        raise ProtocolError("invalid_scope", "scope is malformed or too long", section="RFC 6749 3.3")
+        raise ProtocolError(
+            "invalid_scope", "scope is malformed or too long", section="RFC 6749 3.3", parameter="scope"
+        )
     if REVOCATIONS in scope:
-        raise ProtocolError("invalid_scope", "revocations is for no person to grant", section="RFC 6749 3.3")
+        raise ProtocolError(
+            "invalid_scope", "revocations is for no person to grant", section="RFC 6749 3.3", parameter="scope"
+        )
     allowed = tuple(name for name in scope if name in client.scope)
     if scope and not allowed:
-        raise ProtocolError("invalid_scope", "none of the scopes is open to this app", section="RFC 6749 3.3")
+        raise ProtocolError(
+            "invalid_scope", "none of the scopes is open to this app", section="RFC 6749 3.3", parameter="scope"
+        )
     if GrantType.REFRESH_TOKEN not in client.grant_types:  # OpenID Connect Core 11: MUST be ignored then
         return tuple(name for name in allowed if name != OFFLINE_ACCESS)
     return allowed

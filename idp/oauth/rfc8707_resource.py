@@ -39,4 +39,4 @@ def narrow(
 
 
 def _invalid_target(description: str) -> ProtocolError:
-    return ProtocolError("invalid_target", description, section="RFC 8707 2")
+    return ProtocolError("invalid_target", description, section="RFC 8707 2", parameter="resource")

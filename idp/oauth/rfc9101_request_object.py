@@ -77,7 +77,7 @@ class RequestObjects:
         sent = asked.parameters
         if "request" not in sent:
             if must_sign(client):
-                raise invalid_request("this app must sign its requests", "RFC 9101 10.5")
+                raise invalid_request("this app must sign its requests: send request", "RFC 9101 10.5")
             return asked
         refuse_repeats(sent)
         return self._read(asked, client, sent["request"], unsigned)
@@ -86,7 +86,7 @@ class RequestObjects:
 
     def _read(self, asked: Asked, client: Client, text: str, unsigned: str) -> Asked:
         if _is_unsigned(text):
-            raise ProtocolError(unsigned, _UNSIGNED, section="RFC 9101 4")
+            raise ProtocolError(unsigned, _UNSIGNED, section="RFC 9101 4", parameter="request")
         try:
             claims = self._verified(text, client)
         except TokenRejected as error:
@@ -132,7 +132,9 @@ class RequestObjects:
         if not fragment:
             return text.strip()
         if not _is_hash_of(fragment, text):
-            raise _invalid_uri("the fragment of request_uri is not the hash of what is there", "Core 6.2")
+            raise _invalid_uri(
+                "the fragment of request_uri is not the hash of what is there", "OpenID Connect Core 6.2"
+            )
         if len(self._kept) > 1000:
             self._kept.clear()
         return self._kept.setdefault(uri, text.strip())
@@ -202,8 +204,8 @@ def _segment(text: str, index: int) -> dict[str, Any]:
 
 
 def _invalid(description: str, section: str, detail: str = "") -> ProtocolError:
-    return ProtocolError("invalid_request_object", description, section=section, detail=detail)
+    return ProtocolError("invalid_request_object", description, section=section, detail=detail, parameter="request")
 
 
 def _invalid_uri(description: str, section: str, detail: str = "") -> ProtocolError:
-    return ProtocolError("invalid_request_uri", description, section=section, detail=detail)
+    return ProtocolError("invalid_request_uri", description, section=section, detail=detail, parameter="request_uri")

@@ -92,4 +92,6 @@ class AuthorizationDetails:
 
 def refused_details(description: str, section: str) -> ProtocolError:
     """RFC 9396 section 5 and 8."""
-    return ProtocolError("invalid_authorization_details", description, section=section)
+    return ProtocolError(
+        "invalid_authorization_details", description, section=section, parameter="authorization_details"
+    )

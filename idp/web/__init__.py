@@ -22,6 +22,7 @@ from .assets import Assets, static_files
 from .consent import ConsentPages
 from .device_code import DeviceCodePages
 from .errors import register_error_handlers
+from .failed_requests import FailedRequestPages
 from .forms import CSRF_FIELD
 from .languages import speak
 from .mails import Mails
@@ -41,6 +42,7 @@ __all__ = ["Mails", "add_security_headers", "blueprint", "check_accent", "regist
 
 _EDGES = (
     SignInPages, RegistrationPages, ConsentPages, DeviceCodePages, AccountPages, SessionPages, AppPages, SignOutPages,
+    FailedRequestPages,
 )  # fmt: skip
 
 

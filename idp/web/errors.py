@@ -11,6 +11,7 @@ from collections.abc import Callable
 from flask import Flask, Response, g, make_response, render_template, request
 from werkzeug.exceptions import HTTPException
 
+from ..domain.failed_requests import parameter_in
 from ..errors import (
     Conflict,
     IdpError,
@@ -99,14 +100,22 @@ def _protocol(error: ProtocolError) -> Response:
         sentence=gettext("You did nothing wrong. The app that sent you here made a request we cannot answer."),
         mend=gettext("Only the people who make the app can mend this. Go back to it, or tell them."),
         reference=g.get("request_id"),
-        details=[
-            (gettext("Error"), error.error), (gettext("What was wrong"), error.description),
-            (gettext("Rule"), error.section),
-        ],
+        details=_facts(error),
     )  # fmt: skip
     response = make_response(page, error.status)
     response.headers.update(error.headers)
     return response
+
+
+def _facts(error: ProtocolError) -> list[tuple[str, str]]:
+    """For the app's developer: the code, the parameter, what was wrong with it, and which rule says so."""
+    parameter = error.parameter or parameter_in(error.description)
+    return [
+        (gettext("Error"), error.error),
+        *([(gettext("Parameter"), parameter)] if parameter else []),
+        (gettext("What was wrong"), error.description),
+        (gettext("Rule"), error.section),
+    ]
 
 
 def _throttled(error: Throttled) -> Response:

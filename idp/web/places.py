@@ -17,6 +17,7 @@ from ..domain.polled import read_user_code, shown_user_code
 ACCOUNT, SESSIONS, APPS = "/account", "/account/sessions", "/account/apps"
 DEVICE = "/device"
 LOGIN, NEW_ACCOUNT, CONSENT, RESUME = "/login", "/login/new", "/consent", "/authorize/resume"
+FAILED_REQUEST = "/authorize/error"
 SIGN_OUT, SIGNED_OUT, TELL_APPS = "/account/sign-out", "/signed-out", "/logout/apps"
 
 _PAGES = {"account": ACCOUNT, "sessions": SESSIONS, "apps": APPS}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 import pytest
 
@@ -200,6 +200,16 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
 }  # fmt: skip
 
 
+def helped(provider: Provider, answer: dict[str, str]) -> None:
+    """The developer page that an answer names says which parameter was wrong and which section says so."""
+    page = provider.visit(None, answer["error_uri"].removeprefix(ISSUER))
+    assert page.status_code == 200
+    assert f"<code>{answer['error']}</code>" in page.text
+    asked = dict(parse_qsl(urlsplit(answer["error_uri"]).query))
+    assert f"<code>{asked['parameter']}</code>" in page.text
+    assert all(f">{rule}</a>" in page.text for rule in asked["rule"].split(", "))
+
+
 @pytest.mark.promise("P8")
 @pytest.mark.spec("RFC 6749", "4.1.2.1")
 @pytest.mark.spec("RFC 9207", "2")
@@ -212,7 +222,9 @@ def test_what_is_wrong_is_told_to_the_app_with_state_and_iss(
     with provider.nothing_changes():
         answer = sent_back(provider.authorize(app, ada, **changes), error)
     assert answer["state"] == "af0ifjsldkj"
-    assert set(answer) == {"error", "error_description", "state", "iss"}
+    assert set(answer) - {"error_uri"} == {"error", "error_description", "state", "iss"}
+    if error != "unmet_authentication_requirements":  # decided of a right request
+        helped(provider, answer)
 
 
 @pytest.mark.spec("RFC 6749", "4.1.2.1")
@@ -394,3 +406,18 @@ def test_a_post_does_not_read_the_query(provider: Provider, app: App) -> None:
 @pytest.mark.parametrize("interaction", ["", "x", "A" * 43, "%00" * 43, "%ff", "../" * 15])
 def test_an_unknown_interaction_is_not_found(provider: Provider, ada: Browser, interaction: str) -> None:
     a_page(provider.visit(ada, f"/authorize/resume?interaction={interaction}"), 404)
+
+
+@pytest.mark.parametrize(
+    ("changes", "parameter"),
+    [({"client_id": "nobody"}, "client_id"), ({"client_id": None}, "client_id"),
+     ({"redirect_uri": None}, "redirect_uri"),
+     ({"redirect_uri": "https://evil.example"}, "redirect_uri"), ({"redirect_uri": [CALLBACK] * 2}, "redirect_uri")],
+)  # fmt: skip
+def test_an_error_page_names_the_parameter_and_the_rule(
+    provider: Provider, app: App, changes: dict[str, Any], parameter: str
+) -> None:
+    """Issue 4, point 9; pages.md 64."""
+    page = a_page(provider.authorize(app, None, **changes))
+    assert f"<dd><bdi>{parameter}</bdi></dd>" in page
+    assert "<bdi>RFC " in page
