@@ -20,6 +20,8 @@ from enum import StrEnum
 LONGEST_TOKEN_LIFE = timedelta(hours=1)
 CLOCKS_APART = timedelta(minutes=5)
 RETENTION = LONGEST_TOKEN_LIFE + CLOCKS_APART
+LEAP = 1_000_000_000
+"""More numbers than any log gives between a backup, or a lost standby's last word, and now."""
 
 
 class RevocationKind(StrEnum):

@@ -5,7 +5,7 @@ people sign in anew; and what the backup does not know at all, the tokens of sig
 client by client: one entry in the log for each, saying that nothing issued until now is alive.
 
 Why the log's numbers leap first: those given since the backup would be given again, to other entries, and
-a follower that has seen them would wait for what comes after. A leap as large as ``STEP`` is beyond whatever
+a follower that has seen them would wait for what comes after. A leap as large as ``LEAP`` is beyond whatever
 was given meanwhile, and all that is then written reaches every follower wherever it stands.
 """
 
@@ -17,11 +17,10 @@ from uuid import UUID
 
 from ..domain.event import SecurityEvent
 from ..domain.ports import Stores
-from ..domain.revocation import RETENTION, Revocation, RevocationKind
+from ..domain.revocation import LEAP, RETENTION, Revocation, RevocationKind
 from ..domain.session import EndReason, EndTarget, OneClientSession, ThisSession
 from .sessions import SessionControl
 
-STEP = 1_000_000_000
 BATCH = 200
 
 
@@ -35,7 +34,7 @@ class Restoring:
     def begin(self, taken_at: datetime) -> int:
         """Leap, and end what the backup does not know; says how many clients that concerned."""
         now = self._stores.clock.now()
-        self._stores.revocations.leap(STEP)
+        self._stores.revocations.leap(LEAP)
         clients = self._stores.clients.list()
         self._stores.revocations.append([
             Revocation(

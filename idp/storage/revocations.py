@@ -33,6 +33,7 @@ from .columns import UtcDateTime
 from .database import Database
 from .rows import Rows
 from .tables import clients, resources, revocations, turns
+from .timeline import Timeline
 from .turns import take_turn
 
 REVOCATION = Rows(Revocation, revocations)
@@ -86,6 +87,7 @@ class SqlRevocations:
 
     def __init__(self, database: Database) -> None:
         self._db = database
+        self._timeline = Timeline(database, QUEUE)
 
     def append(self, entries: Sequence[Revocation]) -> Sequence[Revocation]:
         """The entries with their ``seq``."""
@@ -93,7 +95,7 @@ class SqlRevocations:
             return ()
         with self._db.work():
             last = take_turn(self._db, QUEUE, len(entries))
-            first = last - len(entries) + 1
+            first = (self._timeline.leapt() or last) - len(entries) + 1
             numbered = tuple(replace(entry, seq=first + place) for place, entry in enumerate(entries))
             self._db.count(_ADD, [REVOCATION.parameters(entry) for entry in numbered])
         return numbered

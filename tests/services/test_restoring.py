@@ -7,8 +7,8 @@ from uuid import UUID
 
 import pytest
 
+from idp.domain.revocation import LEAP
 from idp.domain.session import EndReason, OneClientSession
-from idp.services.restoring import STEP
 
 from ..oauth.test_revocation_log import page, read, resource_server, token_of
 from ..provider import Provider, answered, claims_of, refused
@@ -78,7 +78,7 @@ def test_no_number_is_given_twice_and_every_follower_is_told(alone: Provider) ->
     restore(alone)
     with alone.clock.later(2):
         found = page(alone, token_of(alone, server), seen_before_the_fault)
-    assert min(entry["seq"] for entry in found["entries"]) > STEP
+    assert min(entry["seq"] for entry in found["entries"]) > LEAP
     assert set(sids[1:]) <= {entry["value"] for entry in found["entries"]}
 
 
