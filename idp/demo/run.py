@@ -104,6 +104,7 @@ def _environment(places: Places) -> dict[str, str]:
         "IDP_ISSUER": places.issuer,
         "IDP_DATA_DIR": str(places.data_dir),
         "IDP_CLIENT_REGISTRATION": "open",
+        "IDP_CLIENT_ID_DOCUMENTS": "*",
         "IDP_FETCH_PRIVATE_NETWORKS": "1",
         **places.environment(),
     }

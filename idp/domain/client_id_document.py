@@ -16,7 +16,7 @@ from .redirect_uris import URI, is_loopback
 SECTION = "draft-ietf-oauth-client-id-metadata-document-01"
 MAX_CLIENT_ID = 256
 _DOTS = {".", ".."}
-_PERSONAL = (GrantType.AUTHORIZATION_CODE, GrantType.REFRESH_TOKEN)
+_PERSONAL = (GrantType.AUTHORIZATION_CODE, GrantType.DEVICE_CODE, GrantType.REFRESH_TOKEN)
 _SECRETS = ("client_secret", "client_secret_expires_at")
 
 
@@ -39,8 +39,8 @@ def metadata_of(document: Mapping[str, object], client_id: str) -> dict[str, obj
     """What the document registers, to be checked like any registration. Raises MetadataProblem.
 
     What it is silent about is decided for the client that it is: without a method it is public, with an
-    address on the person's own machine it is native. Of its grants those are kept in which a person
-    decides: a document is written by nobody we know, for every server there is.
+    address on the person's own machine it is native. Of its grants those are kept that a person begins: a
+    document is written by nobody we know, for every server there is.
     """
     if document.get("client_id") != client_id:
         raise bad(f"client_id is not the URL of this document, character by character ({SECTION} 4.1)")
@@ -51,11 +51,12 @@ def metadata_of(document: Mapping[str, object], client_id: str) -> dict[str, obj
         raise bad(f"token_endpoint_auth_method must not be built on a shared secret ({SECTION} 4.1)")
     grants = document.get("grant_types") or [GrantType.AUTHORIZATION_CODE.value]
     kept = [item.value for item in _PERSONAL if isinstance(grants, list) and item.value in grants]
-    if GrantType.AUTHORIZATION_CODE.value not in kept:
-        raise bad("grant_types: a client of a metadata document needs authorization_code")
+    if not {*kept} - {GrantType.REFRESH_TOKEN.value}:
+        raise bad("grant_types: a client of a metadata document needs authorization_code or the device grant")
     known = {member: value for member, value in document.items() if member != "software_statement"}
     return {
-        **known, "token_endpoint_auth_method": method, "grant_types": kept, "response_types": ["code"],
+        **known, "token_endpoint_auth_method": method, "grant_types": kept,
+        "response_types": ["code"] if GrantType.AUTHORIZATION_CODE.value in kept else [],
         "application_type": document.get("application_type") or _application_type(document.get("redirect_uris")),
     }  # fmt: skip
 

@@ -5,10 +5,14 @@ Where a client hears that a session has ended: server to server, or in a frame i
 
 from __future__ import annotations
 
+import re
 from urllib.parse import urlsplit
 
 from .client import AuthMethod
 from .metadata_members import Sent, bad, boolean, link, strings
+
+_HOST = re.compile(r"([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
+"""What becomes part of the policy of a page of ours, where a ``;`` would begin another rule."""
 
 
 def backchannel_logout(sent: Sent) -> dict[str, object]:
@@ -24,7 +28,11 @@ def frontchannel_logout(sent: Sent) -> dict[str, object]:
     """
     found = _registered(sent, "frontchannel_logout", "Front-Channel Logout 1.0 2")
     uri = found.get("frontchannel_logout_uri")
-    if isinstance(uri, str) and _place(uri) not in {_place(item) for item in strings(sent, "redirect_uris")}:
+    if not isinstance(uri, str):
+        return found
+    if not _HOST.fullmatch(urlsplit(uri).netloc):
+        raise bad("frontchannel_logout_uri must name its host by letters, digits, dots and hyphens")
+    if _place(uri) not in {_place(item) for item in strings(sent, "redirect_uris")}:
         raise bad("frontchannel_logout_uri must be of the scheme, host and port of a redirect URI"
                   " (Front-Channel Logout 1.0 2)")  # fmt: skip
     return found

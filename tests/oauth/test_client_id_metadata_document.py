@@ -296,6 +296,8 @@ def test_what_a_document_is_silent_about() -> None:
     assert of(redirect_uris=["http://127.0.0.1/cb"])["application_type"] == "native"
     assert of(redirect_uris=["com.example.app:/cb"])["application_type"] == "native"
     assert of(grant_types=["authorization_code", "client_credentials", "x"])["grant_types"] == ["authorization_code"]
+    device = "urn:ietf:params:oauth:grant-type:device_code"
+    assert (of(grant_types=[device])["grant_types"], of(grant_types=[device])["response_types"]) == ([device], [])
     assert "software_statement" not in of(software_statement="x")
     with pytest.raises(MetadataProblem):
         of(client_id="https://A.example/app.json")

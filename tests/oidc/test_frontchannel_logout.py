@@ -147,6 +147,13 @@ def test_an_address_that_is_not_the_apps_own_is_refused(provider: Provider, uri:
     assert answer.json["error"] == "invalid_client_metadata"
 
 
+@pytest.mark.parametrize("host", ["photos.example;sandbox", "photos.example,x", "photos'x.example"])
+def test_a_host_that_would_speak_in_our_policy_is_refused(provider: Provider, host: str) -> None:
+    sent = {"redirect_uris": [f"https://{host}/callback"], "frontchannel_logout_uri": f"https://{host}/front"}
+    answer = provider.http.post("/register", base_url=provider.base, json=sent)
+    assert answer.status_code == 400
+
+
 @pytest.mark.spec(SPEC, "2")
 def test_it_is_registered_and_echoed(provider: Provider) -> None:
     sent = {
