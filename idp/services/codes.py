@@ -18,14 +18,15 @@ from uuid import UUID
 from ..domain.claims import requested, scope_with_claims
 from ..domain.client import Client
 from ..domain.code import AuthorizationCode
+from ..domain.device import Device
 from ..domain.interaction import AuthorizationRequest
 from ..domain.master_key import MasterKeys
 from ..domain.ports import Stores
-from ..domain.session import EndReason, OneClientSession
+from ..domain.session import EndReason, OneClientSession, Session
 from ..domain.user import User
 from ..errors import ProtocolError
 from ..settings import Settings
-from .founding import Founding
+from .founding import Founding, offline
 from .sessions import Current, SessionControl, secret_hash
 
 
@@ -122,7 +123,9 @@ class Codes:
         if session is None:
             raise invalid_grant("the session of this code has ended", "RFC 6749 5.2", persist=True)
         joined = self._stores.client_sessions.join(
-            self._founding.client_session(sid, found, client, now, session_id=session.id, device_id=session.device_id)
+            self._founding.client_session(
+                sid, found, client, now, session_id=session.id, device_id=self._device(found, session, client, now)
+            )
         )
         if joined.id != sid:
             self._stores.codes.redeemed(found.code_hash, joined.id)
@@ -137,6 +140,22 @@ class Codes:
         )  # fmt: skip
 
     # ── inside ───────────────────────────────────────────────────────────────────────────────────
+
+    def _device(self, found: AuthorizationCode, session: Session, client: Client, now: datetime) -> UUID:
+        """Where the app will work: in the browser, or as an installation that lives on without it (RFC 8252).
+
+        Such a one (an agent, a command line) is a device of its own: people see it in their list beside the
+        browser that they signed in with, and end either alone. If the client session exists already, it keeps
+        its device, and a second one, which holds nothing, is swept.
+        """
+        if client.application_type != "native" or not offline(found.scope, client):
+            return session.device_id
+        installation = Device(
+            id=self._stores.randomness.uuid(), user_id=found.user_id, secret_hash=None, name=client.client_name,
+            user_agent="", created_at=now, last_seen_at=now,
+        )  # fmt: skip
+        self._stores.devices.add(installation)
+        return installation.id
 
     def _not_claimed(self, found: AuthorizationCode) -> ProtocolError:
         used = self._stores.codes.get(found.code_hash)

@@ -66,7 +66,7 @@ class Founding:
         """To be joined by the caller. ``session_id`` None: it hangs on no Session (a device grant's)."""
         return ClientSession(
             id=sid, user_id=granted.user_id, session_id=session_id, device_id=device_id, client_id=client.client_id,
-            offline=OFFLINE_ACCESS in granted.scope and GrantType.REFRESH_TOKEN in client.grant_types,
+            offline=offline(granted.scope, client),
             scope=granted.scope, created_at=now, last_used_at=now,
         )  # fmt: skip
 
@@ -94,3 +94,8 @@ class Founding:
         )  # fmt: skip
         self._stores.refresh_families.add(family)
         return format_token(self._keys, self._keys.current.key_id, family.id, 0, client.client_id)
+
+
+def offline(scope: tuple[str, ...], client: Client) -> bool:
+    """Does what was granted outlive the Session (OpenID Connect Core 1.0 section 11)?"""
+    return OFFLINE_ACCESS in scope and GrantType.REFRESH_TOKEN in client.grant_types

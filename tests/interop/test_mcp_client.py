@@ -119,6 +119,8 @@ def test_an_agent_registers_signs_in_and_calls_tools(provider: Places, person: P
     assert len(person.asked) == 1, "one sign-in is enough for both tools"
     person.browser.get(f"{provider.issuer}/account/apps")
     assert "Registered Agent" in person.browser.page.text
+    person.browser.get(f"{provider.issuer}/account/sessions")
+    assert "Registered Agent" in person.browser.page.headings, "with an entry of its own beside the browser"
 
 
 def test_an_agent_refreshes_without_its_person(provider: Places, person: Person) -> None:
