@@ -167,7 +167,7 @@ class Provider:
 
     def register(self, name: str = "Photos", **metadata: Any) -> App:
         """An operator's client, confidential unless said otherwise; its consent is asked for."""
-        decided = ("trusted", "pkce_required", "refresh_grace", "exchange")
+        decided = ("trusted", "pkce_required", "refresh_grace", "exchange", "fapi2")
         operator = {name: metadata.pop(name) for name in decided if name in metadata}
         origin = metadata.pop("origin", ClientOrigin.OPERATOR)
         client_id = metadata.pop("client_id", None)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..domain.client import AuthMethod, Client, ClientOrigin, GrantType
 from ..domain.exchange import ExchangePolicy
+from ..domain.fapi2 import Fapi2
 from ..errors import InputRefused
 from .arguments import Group, json_pair
 from .output import Answer, details, moment, table
@@ -70,6 +71,7 @@ def _add_members(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--refresh-grace", type=_grace, metavar="SECONDS", help="0 is strict; 'default' as IDP_REFRESH_GRACE"
     )
+    parser.add_argument("--fapi2", choices=[*Fapi2, "off"], help="FAPI 2.0: turn on everything that it demands")
     _add_exchange(parser)
 
 
@@ -116,6 +118,8 @@ def _operator_members(arguments: argparse.Namespace) -> dict[str, Any]:
         members["pkce_required"] = _YES_NO.get(arguments.pkce_required)
     if arguments.refresh_grace is not None:
         members["refresh_grace"] = None if arguments.refresh_grace == "default" else arguments.refresh_grace
+    if arguments.fapi2 is not None:
+        members["fapi2"] = None if arguments.fapi2 == "off" else Fapi2(arguments.fapi2)
     if arguments.exchange_targets is not None:
         members["exchange"] = _policy(arguments)
     elif arguments.exchange_manners or arguments.exchange_scope:
@@ -153,6 +157,7 @@ def row(client: Client) -> dict[str, object]:
         "trusted": client.trusted,
         "pkce_required": "default" if client.pkce_required is None else client.pkce_required,
         "refresh_grace": "default" if client.refresh_grace is None else client.refresh_grace,
+        "fapi2": client.fapi2,
         "exchange": None if client.exchange is None else asdict(client.exchange),
         "created_at": moment(client.created_at),
         "updated_at": moment(client.updated_at),

@@ -13,6 +13,9 @@ from enum import StrEnum
 from urllib.parse import urlsplit
 
 from .exchange import ExchangePolicy
+from .fapi2 import ALGS as FAPI2_ALGS
+from .fapi2 import Fapi2
+from .key import DEFAULT_ALG
 
 
 class ClientOrigin(StrEnum):
@@ -75,6 +78,7 @@ class Client:
     pkce_required: bool | None = None
     refresh_grace: int | None = None
     exchange: ExchangePolicy | None = None
+    fapi2: Fapi2 | None = None
     metadata_expires_at: datetime | None = None
     created_at: datetime
     updated_at: datetime
@@ -84,6 +88,16 @@ class Client:
     def public(self) -> bool:
         """True if the client cannot keep a secret (RFC 6749 section 2.1)."""
         return self.token_endpoint_auth_method is AuthMethod.NONE
+
+    def may_sign_with(self, alg: str) -> bool:
+        """Is what the client signs by this algorithm taken? FAPI 2.0 5.4.1 takes no RS256."""
+        return self.fapi2 is None or alg in FAPI2_ALGS
+
+    @property
+    def access_token_alg(self) -> str:
+        """By what its access tokens are signed: RS256, which every API knows, but under FAPI 2.0 (5.4.1)."""
+        chosen = self.metadata.get("id_token_signed_response_alg", DEFAULT_ALG)
+        return DEFAULT_ALG if self.fapi2 is None else str(chosen)
 
     @property
     def dpop_bound(self) -> bool:

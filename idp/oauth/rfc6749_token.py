@@ -34,7 +34,7 @@ class TokenAnswers:
         """The JSON object of the answer."""
         now = self._clock.now()
         answer: TokenAnswer = {
-            "access_token": self._access_tokens.make(grant, now),
+            "access_token": self._access_tokens.make(grant, now, client.access_token_alg),
             "token_type": token_type(grant.confirmation),
             "expires_in": self._access_tokens.life_of(grant, now),
             "scope": " ".join(grant.scope),

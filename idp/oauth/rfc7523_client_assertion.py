@@ -164,7 +164,7 @@ class ClientAssertions:
         own.add((client.client_id, jti_hash))
 
     def _key(self, client: Client, kid: str | None, alg: str) -> jose.VerifyKey | None:
-        if client.token_endpoint_auth_signing_alg not in (None, alg):
+        if client.token_endpoint_auth_signing_alg not in (None, alg) or not client.may_sign_with(alg):
             return None
         found = self._keys.find(client, kid, alg)
         return None if found is None else jose.VerifyKey(kid or "", found.alg, found.key)

@@ -24,8 +24,8 @@ _VERIFIER = re.compile(r"[A-Za-z0-9\-._~]{43,128}")
 
 
 def required(client: Client, setting: str) -> bool:
-    """Must this client send a challenge? Public clients always; others as the operator says."""
-    if client.public:
+    """Must this client send a challenge? Public clients and FAPI 2.0 always; others as the operator says."""
+    if client.public or client.fapi2 is not None:
         return True
     if client.pkce_required is not None:
         return client.pkce_required

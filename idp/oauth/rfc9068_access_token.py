@@ -15,6 +15,7 @@ from uuid import UUID
 
 from .. import jose
 from ..domain.claims import requested
+from ..domain.key import DEFAULT_ALG
 from ..domain.ports import Clock, Randomness
 from ..errors import TokenRejected
 from ..services.codes import Grant
@@ -61,7 +62,7 @@ class AccessTokens:
             return self.life
         return max(0, min(self.life, int(grant.not_after.timestamp()) - int(now.timestamp())))
 
-    def make(self, grant: Grant, now: datetime) -> str:
+    def make(self, grant: Grant, now: datetime, alg: str = DEFAULT_ALG) -> str:
         """Sign one. ``aud`` is a string when there is one audience."""
         issued = int(now.timestamp())
         audience = grant.audience[0] if len(grant.audience) == 1 else list(grant.audience)
@@ -83,7 +84,7 @@ class AccessTokens:
             claims["act"] = dict(grant.act)
         if asked := requested(grant.claims, "userinfo"):
             claims["userinfo_claims"] = list(asked)  # names only, for our own userinfo (Core 5.5)
-        return jose.sign(claims, self._keys.signer(), typ=TYP)
+        return jose.sign(claims, self._keys.signer(alg), typ=TYP)
 
     def read(self, token: str, *, audience: str | None = None) -> AccessToken:
         """Verify one of ours. Raises TokenRejected. ``audience`` None leaves ``aud`` to the caller."""

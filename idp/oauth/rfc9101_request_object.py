@@ -110,7 +110,7 @@ class RequestObjects:
         return claims
 
     def _key(self, client: Client, kid: str | None, alg: str) -> jose.VerifyKey | None:
-        if client.metadata.get("request_object_signing_alg", alg) != alg:
+        if client.metadata.get("request_object_signing_alg", alg) != alg or not client.may_sign_with(alg):
             return None
         return self._keys.find(client, kid, alg)
 

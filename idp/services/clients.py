@@ -17,6 +17,7 @@ from ..domain.client import AuthMethod, Client, ClientOrigin
 from ..domain.client_metadata import ClientMetadata, check
 from ..domain.event import SecurityEvent
 from ..domain.exchange import ExchangePolicy
+from ..domain.fapi2 import Fapi2, applied
 from ..domain.key import DEFAULT_ALG
 from ..domain.metadata_members import MetadataProblem, bad
 from ..domain.openid_metadata import SIGNED_ANSWERS
@@ -84,6 +85,7 @@ class Clients:
         pkce_required: bool | None = None,
         refresh_grace: int | None = None,
         exchange: ExchangePolicy | None = None,
+        fapi2: Fapi2 | None = None,
         by: str = "operator",
     ) -> NewClient:
         """Register. Raises ProtocolError (RFC 7591 section 3.2.2) for metadata that cannot be.
@@ -102,7 +104,7 @@ class Clients:
             secret_hash=secret_hash(secret) if secret else None,
             registration_token_hash=secret_hash(token) if token else None,
             trusted=trusted, pkce_required=pkce_required, refresh_grace=refresh_grace,
-            exchange=exchange,
+            exchange=exchange, fapi2=fapi2,
         )  # fmt: skip
         client = self._with_metadata(blank, checked)
         self._stores.clients.add(client)
@@ -162,12 +164,12 @@ class Clients:
 
     def update(self, client_id: str, changes: Mapping[str, object], **operator: object) -> Client:
         """An operator changes single members; ``operator`` ones are those no client may set itself."""
-        client = self._held(client_id)
-        changed = self._with_metadata(client, self._checked({**document(client), **changes}))
-        known = {"trusted", "pkce_required", "refresh_grace", "exchange"}
+        known = {"trusted", "pkce_required", "refresh_grace", "exchange", "fapi2"}
         if unknown := set(operator) - known:
             raise InputRefused(dict.fromkeys(unknown, "no such member"))
-        changed = replace(changed, **operator)  # type: ignore[arg-type]
+        held = self._held(client_id)
+        client = replace(held, **operator)  # type: ignore[arg-type]
+        changed = self._with_metadata(client, self._checked({**document(held), **changes}))
         self._save(changed, "client.changed", "operator")
         return changed
 
@@ -235,6 +237,9 @@ class Clients:
         return checked
 
     def _with_metadata(self, client: Client, metadata: ClientMetadata) -> Client:
+        """Raises ProtocolError if the operator's policy for the client forbids it."""
+        if client.fapi2 is not None:
+            metadata = self._under_fapi2(client.fapi2, metadata)
         return replace(
             client,
             client_name=metadata.client_name or client.client_id,
@@ -250,6 +255,15 @@ class Clients:
             metadata=metadata.rest,
             updated_at=self._stores.clock.now(),
         )
+
+    def _under_fapi2(self, policy: Fapi2, metadata: ClientMetadata) -> ClientMetadata:
+        try:
+            found = applied(policy, metadata)
+            if found.rest["id_token_signed_response_alg"] not in self._signing_algs:
+                raise bad("FAPI 2.0: no key of this provider signs by id_token_signed_response_alg (IDP_SIGNING_ALGS)")
+        except MetadataProblem as problem:
+            raise ProtocolError(problem.code, problem.text, section="FAPI 2.0 Security Profile 5") from None
+        return found
 
     def _allowed_scope(self, wanted: tuple[str, ...] | None) -> tuple[str, ...]:
         """What exists of it; without a wish, everything that exists: consent decides each time."""

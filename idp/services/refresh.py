@@ -63,7 +63,7 @@ class Refreshing:
             self._check_narrowing(token, scope, resources, wanted)
         now = self._stores.clock.now()
         family = self._stores.refresh_families.rotate(
-            token.family_id, token.counter, client.client_id, now, confirmation
+            token.family_id, token.counter, client.client_id, now, confirmation, step=0 if client.fapi2 else 1
         )
         if family is None:
             family = self._not_rotated(token, client, confirmation)
@@ -140,7 +140,8 @@ class Refreshing:
     ) -> Grant:  # fmt: skip
         # Under the master key in force, so that an older one can be retired one day. A retry that
         # straddles a change of master key gets a second spelling of the same counter, not a fork.
-        successor = format_token(
+        stays = family.counter == token.counter  # FAPI 2.0 Security Profile 5.3.2.1: no rotation
+        successor = None if stays else format_token(
             self._keys, self._keys.current.key_id, family.id, token.counter + 1, client.client_id
         )  # fmt: skip
         allowed = still_allowed(family.scope, client)

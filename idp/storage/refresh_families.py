@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Text, and_, bindparam, exists, insert, or_, select, update
+from sqlalchemy import BigInteger, Text, and_, bindparam, exists, insert, or_, select, update
 
 from ..domain.refresh import UNBOUND, RefreshFamily
 from .database import Database
@@ -31,7 +31,7 @@ _ROTATE = (
         FAMILY_WITHIN_ENDS,
         exists().select_from(HELD).where(_HOLDS, CLIENT_SESSION_LIVE),
     )
-    .values(counter=_F.counter + 1, rotated_at=NOW)
+    .values(counter=_F.counter + bindparam("step", type_=BigInteger), rotated_at=NOW)
     .returning(*FAMILY.columns)
 )
 _GET = (
@@ -52,7 +52,14 @@ class SqlRefreshFamilies:
         self._db.hot_count(_ADD, FAMILY.parameters(family))
 
     def rotate(
-        self, family_id: UUID, presented: int, client_id: str, now: datetime, confirmation: Mapping[str, str] = UNBOUND
+        self,
+        family_id: UUID,
+        presented: int,
+        client_id: str,
+        now: datetime,
+        confirmation: Mapping[str, str] = UNBOUND,
+        *,
+        step: int = 1,
     ) -> RefreshFamily | None:
         """Advance the counter if ``presented`` is current, its key proven and everything live, else write nothing.
 
@@ -61,7 +68,7 @@ class SqlRefreshFamilies:
         """
         asked = {
             "key": family_id, "presented": presented, "asker": client_id, "now": now,
-            "jkt": confirmation.get("jkt"), "x5t": confirmation.get("x5t#S256"),
+            "jkt": confirmation.get("jkt"), "x5t": confirmation.get("x5t#S256"), "step": step,
         }  # fmt: skip
         rows = self._db.hot_changed(_ROTATE, asked)
         return FAMILY.read(rows[0]) if rows else None

@@ -32,6 +32,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import DeclarativeBase
 
 from ..domain.client import AuthMethod, ClientOrigin, GrantType
+from ..domain.fapi2 import Fapi2
 from ..domain.key import KeyState
 from ..domain.revocation import RevocationKind
 from ..domain.session import EndReason
@@ -120,6 +121,7 @@ clients = _table(
     _must("trusted", Boolean),
     _may("pkce_required", Boolean),
     _may("refresh_grace", Integer),
+    _may("fapi2", Word(Fapi2)),
     _may("exchange", exchange_policy()),
     _may("metadata_expires_at", UtcDateTime),
     _must("created_at", UtcDateTime),

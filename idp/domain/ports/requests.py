@@ -103,9 +103,18 @@ class RefreshFamilies(Protocol):
     def add(self, family: RefreshFamily) -> None: ...
 
     def rotate(
-        self, family_id: UUID, presented: int, client_id: str, now: datetime, confirmation: Mapping[str, str] = UNBOUND
+        self,
+        family_id: UUID,
+        presented: int,
+        client_id: str,
+        now: datetime,
+        confirmation: Mapping[str, str] = UNBOUND,
+        *,
+        step: int = 1,
     ) -> RefreshFamily | None:
         """One UPDATE … RETURNING: advance the counter if ``presented`` is current and all is live.
+
+        ``step`` 0 leaves the counter where it is, and notes the use all the same.
 
         ``confirmation`` is what the request proves; a family bound to anything else is not advanced.
 
