@@ -50,7 +50,7 @@ def test_oidcc_idtoken_signature(suite: Suite) -> None:
     assert get_unverified_header(tokens["id_token"])["kid"] in suite.published_keys()
 
 
-@pytest.mark.spec("OpenID Connect Registration 1.0", "2")
+@pytest.mark.spec("OpenID Connect Dynamic Client Registration 1.0", "2")
 def test_oidcc_idtoken_unsigned(suite: Suite) -> None:
     """An ID token that nobody signed is not to be had: the registration is refused, as the suite allows."""
     answer = suite.register(id_token_signed_response_alg="none")

@@ -13,7 +13,7 @@ from .keys import jwks, key
 from .suite import Suite
 from .test_basic import unsigned_object
 
-CORE, REGISTRATION = "OpenID Connect Core 1.0", "OpenID Connect Registration 1.0"
+CORE, REGISTRATION = "OpenID Connect Core 1.0", "OpenID Connect Dynamic Client Registration 1.0"
 CALLBACK = "https://suite.example/cb"
 
 

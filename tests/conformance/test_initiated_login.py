@@ -25,7 +25,7 @@ def test_oidcc_3rd_party_init_login(suite: Suite) -> None:
     client.tokens(browser)
 
 
-@pytest.mark.spec("OpenID Connect Registration 1.0", "2")
+@pytest.mark.spec("OpenID Connect Dynamic Client Registration 1.0", "2")
 def test_oidcc_3rd_party_init_login_nohttps(suite: Suite) -> None:
     answer = suite.register(initiate_login_uri="http://suite.example/start")
     assert (answer.status_code, answer.json()["error"]) == (400, "invalid_client_metadata")

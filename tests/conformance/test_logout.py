@@ -18,7 +18,8 @@ from .discovery import checked
 from .party import RelyingParty
 from .suite import Suite
 
-RP, BACK, FRONT = (f"OpenID Connect {way} Logout 1.0" for way in ("RP-Initiated", "Back-Channel", "Front-Channel"))
+RP, BACK = "OpenID Connect RP-Initiated Logout 1.0", "OpenID Connect Back-Channel Logout 1.0"
+FRONT = "OpenID Connect Front-Channel Logout 1.0"
 AFTER = "https://suite.example/after"
 EVENT = "http://schemas.openid.net/event/backchannel-logout"
 
