@@ -56,6 +56,7 @@ from .oauth.rfc9449_dpop import Proofs, PushedProofs, nonces, read_jkt
 from .oauth.sender_constraint import PresentedTokens, TokenBinding
 from .oauth.server import IdpServer
 from .oidc.backchannel_logout import BackchannelLogout
+from .oidc.ciba import BackchannelAuthentication, CibaGrant, CibaPing
 from .oidc.core_id_token import IdTokens
 from .oidc.core_request import AuthenticationRequests
 from .oidc.core_userinfo import UserinfoEndpoint
@@ -78,9 +79,8 @@ log = structlog.get_logger(__name__)
 
 MAX_BODY = 128 * 1024
 _PROTOCOL_PATHS = (
-    "/token", "/par", "/introspect", "/revoke", "/revocations", "/userinfo", "/register", "/device_authorization",
-    "/.well-known/",
-    "/healthz", "/readyz",
+    "/token", "/par", "/introspect", "/revoke", "/revocations", "/userinfo", "/register",
+    "/device_authorization", "/bc-authorize", "/.well-known/", "/healthz", "/readyz",
 )  # fmt: skip
 _ALWAYS_ANSWERED = ("/healthz", "/readyz")
 
@@ -186,6 +186,9 @@ def _handlers(app: Flask, settings: Settings, stores: Stores, services: Services
     server = mail_server.parse(settings.smtp_url.get_secret_value()) if settings.smtp_url else None
     return {
         MessageKind.BACKCHANNEL_LOGOUT: Handler(send=logout.send),
+        MessageKind.CIBA_PING: Handler(
+            send=CibaPing(stores.polled_requests, stores.clients, stores.vault, stores.clock, outgoing).send
+        ),
         MessageKind.MAIL: Handler(send=web.Mails(app, settings, stores, server).send),
         MessageKind.TOMBSTONE: tombstones(stores, settings.access_token_life),
     }
@@ -286,7 +289,7 @@ def _token_endpoints(
     presented = PresentedTokens(settings.issuer, access_tokens, proofs)
     binding = TokenBinding(proofs, settings.urls("/token"))
     bearer = BearerAssertions((settings.issuer, settings.url("/token")), keys, services.trusted_issuers, stores.clock)
-    server = IdpServer(authentication, services, access_tokens, bearer, answers.make, binding)
+    server = IdpServer(authentication, services, access_tokens, bearer, answers.make, binding, (CibaGrant,))
     introspection = Introspection(settings.issuer, access_tokens, services.refresh, services.tokens, services.subjects)
     return (
         TokenEndpoint(server, settings.url("/token"), address),
@@ -304,6 +307,7 @@ def _token_endpoints(
         JwksEndpoint(services.keys, settings.jwks_max_age),
         RegistrationEndpoint(settings, services, statements, stores.throttles, address, vouch),
         ConfigurationEndpoint(settings, services, statements, stores.throttles, address, vouch),
+        BackchannelAuthentication(settings, authentication, services, id_tokens, stores.throttles, address),
         DeviceAuthorizationEndpoint(settings, authentication, services, stores.throttles, address),
         UserinfoEndpoint(presented, settings.urls("/userinfo"), services.tokens, address),
         RevocationsEndpoint(Following(presented, settings.revocations_urls, stores.revocations), address),

@@ -129,6 +129,12 @@ class Outgoing:
         asked = _Asked("POST", headers, urlencode(fields).encode())
         return self._exchange(self._split(url), asked, DELIVERY_SECONDS).status
 
+    def post_json(self, url: str, document: Mapping[str, object], *, bearer: str) -> int:
+        """The same with a JSON object and a bearer token (RFC 6750 section 2.1)."""
+        headers = {"Content-Type": "application/json", "Authorization": f"Bearer {bearer}"}
+        asked = _Asked("POST", headers, json.dumps(document).encode())
+        return self._exchange(self._split(url), asked, DELIVERY_SECONDS).status
+
     def _exchange(self, target: _Target, asked: _Asked, seconds: float) -> Fetched:
         end = time.monotonic() + seconds
         address = self._checked_address(target, end)

@@ -30,6 +30,7 @@ class Arrival:
     form: dict[str, list[str]]
     began: float
     ended: float = 0.0
+    body: str = ""
 
     @property
     def token(self) -> str:
@@ -86,7 +87,7 @@ def _handler(receiver: Receiver) -> type[http.server.BaseHTTPRequestHandler]:
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"])).decode()
-            arrival = Arrival(self.path, dict(self.headers), parse_qs(body), time.monotonic())
+            arrival = Arrival(self.path, dict(self.headers), parse_qs(body), time.monotonic(), body=body)
             receiver.arrivals.append(arrival)
             receiver.over.wait(receiver.delays.get(self.path, 0.0))
             arrival.ended = time.monotonic()

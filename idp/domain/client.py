@@ -44,6 +44,7 @@ class GrantType(StrEnum):
     CLIENT_CREDENTIALS = "client_credentials"
     TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
     JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+    CIBA = "urn:openid:params:grant-type:ciba"
     DEVICE_CODE = "urn:ietf:params:oauth:grant-type:device_code"
 
 

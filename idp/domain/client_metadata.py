@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from .authorization_metadata import authorization_requests
 from .binding_metadata import token_binding
+from .ciba_metadata import ciba
 from .client import AuthMethod, GrantType
 from .key import SIGNING_ALGS
 from .logout_metadata import backchannel_logout, frontchannel_logout
@@ -26,11 +27,11 @@ _LINKS = ("client_uri", "logo_uri", "policy_uri", "tos_uri")
 _TEXTS = ("software_id", "software_version")
 
 _SPECIFICATIONS: Sequence[Callable[[Sent], Mapping[str, object]]] = (
-    openid, backchannel_logout, frontchannel_logout, authorization_requests, token_binding,
+    openid, backchannel_logout, frontchannel_logout, authorization_requests, token_binding, ciba,
 )  # fmt: skip
 """Each reads the members of one specification beyond RFC 7591 and says what of them is kept."""
 
-FOUNDING = {GrantType.AUTHORIZATION_CODE, GrantType.DEVICE_CODE}
+FOUNDING = {GrantType.AUTHORIZATION_CODE, GrantType.DEVICE_CODE, GrantType.CIBA}
 """The grants of which refresh tokens come."""
 
 
@@ -88,6 +89,8 @@ def _together(metadata: ClientMetadata, sent: Mapping[str, object]) -> None:
         raise bad("grant_types: refresh_token needs a grant that a person gives, such as authorization_code")
     if GrantType.CLIENT_CREDENTIALS in grants and method is AuthMethod.NONE:
         raise bad("grant_types: client_credentials is for confidential clients (RFC 6749 4.4)")
+    if GrantType.CIBA in grants and method is AuthMethod.NONE:
+        raise bad("grant_types: CIBA is for clients that authenticate (CIBA Core 7.1)")
     if metadata.jwks is not None and metadata.jwks_uri is not None:
         raise bad("jwks and jwks_uri must not both be present (RFC 7591 2)")
     if method is AuthMethod.PRIVATE_KEY_JWT and metadata.jwks is None and metadata.jwks_uri is None:

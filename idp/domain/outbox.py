@@ -26,6 +26,7 @@ class MessageKind(StrEnum):
     BACKCHANNEL_LOGOUT = "backchannel_logout"
     MAIL = "mail"
     TOMBSTONE = "tombstone"
+    CIBA_PING = "ciba_ping"
 
 
 class MessageState(StrEnum):

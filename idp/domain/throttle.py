@@ -109,6 +109,14 @@ def device_request_brakes(client_id: str, address: str) -> tuple[Brake, ...]:
     return (Brake(_key("device request", client_id, network_of(address)), 200, 300),)
 
 
+def ciba_brakes(client_id: str, hint: str, address: str) -> tuple[Brake, ...]:
+    """How often a client may ask one person, and how many people from one place (CIBA Core 15)."""
+    return (
+        Brake(_key("ciba", client_id, email_key(hint)), 10, 600),
+        Brake(_key("ciba", client_id, "from", network_of(address)), 300, 600),
+    )
+
+
 def mail_brakes(user_id: UUID, *, verified: bool) -> tuple[Brake, ...]:
     """Mails to one person about their sign-ins. An address that nobody verified may be a stranger's."""
     limit, window_seconds = (5, 3600) if verified else (1, 86400)

@@ -17,7 +17,7 @@ What is ours and why (``authlib.md`` section 1.3 numbers in brackets):
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 from authlib.oauth2 import OAuth2Error
@@ -28,7 +28,7 @@ from ..domain.client import Client
 from ..errors import ProtocolError
 from ..services import Services
 from ..services.codes import Grant
-from .grants import TokenAnswer, TokenRequest
+from .grants import OwnGrant, TokenAnswer, TokenRequest
 from .rfc6749_client_authentication import ClientAuthentication
 from .rfc6749_grants import CodeGrant, CredentialsGrant, RefreshGrant
 from .rfc7523_jwt_bearer import BearerAssertions, BearerGrant
@@ -40,13 +40,13 @@ from .sender_constraint import TokenBinding
 # Every grant of Authlib writes live tokens at DEBUG (authlib.md 1.3 #18).
 logging.getLogger("authlib").setLevel(logging.WARNING)
 
-GRANTS = (CodeGrant, RefreshGrant, CredentialsGrant, DeviceGrant, ExchangeGrant, BearerGrant)
+_GRANTS = (CodeGrant, RefreshGrant, CredentialsGrant, DeviceGrant, ExchangeGrant, BearerGrant)
 
 MakeAnswer = Callable[[Grant, Client], TokenAnswer]
 
 
 class IdpServer(AuthorizationServer):
-    """Authlib's dispatcher over our services."""
+    """Authlib's dispatcher over our services. ``more`` grants are OpenID's, which this room does not know."""
 
     def __init__(
         self,
@@ -56,6 +56,7 @@ class IdpServer(AuthorizationServer):
         assertions: BearerAssertions,
         make_answer: MakeAnswer,
         binding: TokenBinding,
+        more: Sequence[type[OwnGrant]] = (),
     ) -> None:
         super().__init__()
         self.authentication = authentication
@@ -64,7 +65,7 @@ class IdpServer(AuthorizationServer):
         self.access_tokens = access_tokens
         self.assertions = assertions
         self.make_answer = make_answer
-        for grant in GRANTS:
+        for grant in (*_GRANTS, *more):
             self.register_grant(grant)
 
     def answer(self, request: TokenRequest) -> tuple[int, TokenAnswer]:

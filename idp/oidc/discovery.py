@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from flask import Blueprint, Flask, Response
 
+from ..domain.ciba_metadata import MODES
 from ..domain.claims import KNOWN
 from ..domain.key import SIGNING_ALGS
 from ..domain.session import ACR_SUPPORTED
@@ -93,6 +94,9 @@ def openid_metadata(settings: Settings, own_scopes: list[str], detail_types: lis
         **metadata(settings, own_scopes, detail_types),
         "userinfo_endpoint": settings.url("/userinfo"),
         "end_session_endpoint": settings.url("/logout"),
+        "backchannel_authentication_endpoint": settings.url("/bc-authorize"),
+        "backchannel_token_delivery_modes_supported": list(MODES),
+        "backchannel_user_code_parameter_supported": False,
         "backchannel_logout_supported": True,
         "backchannel_logout_session_supported": True,
         "frontchannel_logout_supported": True,

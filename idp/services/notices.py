@@ -64,6 +64,18 @@ class Notices:
         payload = {"template": "device_connected", "user_id": str(user_id), "client_id": client_id}
         self._stores.outbox.put([self._message(MessageKind.MAIL, now, payload, user_id=user_id)])
 
+    def approval_wanted(self, user: User, client_id: str, now: datetime) -> None:
+        """Put the mail about an app that asks for the person's approval (CIBA); the account page shows it too."""
+        if not self._may_mail(user):
+            return
+        payload = {"template": "approval_wanted", "user_id": str(user.id), "client_id": client_id}
+        self._stores.outbox.put([self._message(MessageKind.MAIL, now, payload, user_id=user.id)])
+
+    def decided(self, request_id: UUID, client_id: str, now: datetime) -> None:
+        """Put the ping to a client that is to be told of a decision (CIBA Core 10.2)."""
+        payload = {"request_id": str(request_id)}
+        self._stores.outbox.put([self._message(MessageKind.CIBA_PING, now, payload, client_id=client_id)])
+
     def told(self, user_id: UUID) -> Mapping[UUID, Sequence[Telling]]:
         """Of each Session that ended lately, which apps were told of it: the latest word to each. One query."""
         tellings = self._stores.outbox.tellings(user_id, self._stores.clock.now() - SHOWN)

@@ -12,7 +12,8 @@ device code never travels through a browser.
 from __future__ import annotations
 
 import hmac
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -25,6 +26,7 @@ from ..domain.polled import Approval, PolledKind, PolledRequest, approval_of, ma
 from ..domain.ports import Stores
 from ..domain.session import Session
 from ..domain.throttle import user_code_brakes
+from ..domain.user import User
 from ..errors import NotFound, ProtocolError, Throttled, Unavailable
 from ..settings import Settings
 from .codes import Grant, invalid_grant, still_allowed
@@ -41,12 +43,26 @@ _ATTEMPTS = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Begun:
-    """What the client is told; ``code`` and ``user_code`` are kept nowhere else. Times are in seconds."""
+    """What the client is told; the codes are kept nowhere else. Times are in seconds. CIBA has no user code."""
 
     code: str
     user_code: str
     expires_in: int
     interval: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """A validated CIBA request. ``seconds`` is how long it waits; the token is the client's, for the ping."""
+
+    user: User
+    scope: tuple[str, ...]
+    resources: tuple[str, ...]
+    binding_message: str | None
+    acr_values: tuple[str, ...]
+    notification_token: str | None
+    seconds: int
+    origin: Origin
 
 
 class Polling:
@@ -76,6 +92,31 @@ class Polling:
                 return Begun(code=code, user_code=user_code, expires_in=int(LIFE.total_seconds()), interval=INTERVAL)
         raise Unavailable("no free user code was found")
 
+    def person(self, user_id: UUID) -> User | None:
+        """Somebody who could sign in."""
+        user = self._stores.users.get(user_id)
+        return user if user is not None and user.live else None
+
+    def person_at(self, email: str) -> User | None:
+        """Somebody who could sign in and has confirmed this address: only so is it surely theirs."""
+        user = self._stores.users.by_email(email)
+        return user if user is not None and user.live and user.email_verified else None
+
+    def begin_ciba(self, client: Client, asked: Asked) -> Begun:
+        """CIBA Core 7.3. In the caller's transaction, with the mail that tells the person."""
+        chance, now, code = self._stores.randomness, self._stores.clock.now(), self._stores.randomness.token()
+        request_id = chance.uuid()
+        request = PolledRequest(
+            id=request_id, kind=PolledKind.CIBA, code_hash=secret_hash(code), client_id=client.client_id,
+            user_id=asked.user.id, scope=asked.scope, resources=asked.resources, acr_values=asked.acr_values,
+            binding_message=asked.binding_message, address=asked.origin.address, interval=INTERVAL, created_at=now,
+            expires_at=now + timedelta(seconds=asked.seconds),
+            notification=self._sealed(request_id, code, asked.notification_token),
+        )  # fmt: skip
+        self._stores.polled_requests.add(request)
+        self._notices.approval_wanted(asked.user, client.client_id, now)
+        return Begun(code=code, user_code="", expires_in=asked.seconds, interval=INTERVAL)
+
     # ── decide ───────────────────────────────────────────────────────────────────────────────────
 
     def by_user_code(self, user_code: str, current: Current, origin: Origin) -> PolledRequest:
@@ -93,6 +134,19 @@ class Polling:
         self._stores.throttles.give_back(brakes, now)
         return found
 
+    def waiting_for(self, user: User) -> Sequence[PolledRequest]:
+        """The CIBA requests that a person is asked about, oldest first."""
+        return self._stores.polled_requests.waiting_for(user.id, PolledKind.CIBA, self._stores.clock.now())
+
+    def asked_of(self, user: User, request_id: UUID) -> PolledRequest:
+        """One of them. Raises NotFound if it is nobody's, another's, decided or expired."""
+        found = self._stores.polled_requests.get(request_id)
+        if found is None or found.user_id != user.id or found.kind is not PolledKind.CIBA:
+            raise NotFound("request")
+        if not found.waiting(self._stores.clock.now()):
+            raise NotFound("request")
+        return found
+
     def client(self, request: PolledRequest) -> Client:
         """The app that asks. Raises NotFound if it has gone or has been disabled meanwhile."""
         client = self._stores.clients.get(request.client_id)
@@ -108,13 +162,13 @@ class Polling:
             raise NotFound("request")
         if self._stores.sessions.lock_live(session.id, now) is None:
             raise NotFound("session")
-        self._record("approved", request, session, origin)
+        self._decided("approved", request, session, origin)
 
     def deny(self, request: PolledRequest, current: Current, origin: Origin) -> None:
         """The person pressed Cancel: for ever. In the caller's transaction."""
         if not self._stores.polled_requests.deny(request.id, self._stores.clock.now()):
             raise NotFound("request")
-        self._record("denied", request, current.session, origin)
+        self._decided("denied", request, current.session, origin)
 
     # ── redeem ───────────────────────────────────────────────────────────────────────────────────
 
@@ -146,7 +200,11 @@ class Polling:
         session = self._stores.sessions.lock_live(found.session_id, now)
         if session is None:
             raise invalid_grant("the session it was approved in has ended", "RFC 6749 5.2", persist=True)
-        return self._found(found, approval, scope, client, now, confirmation)
+        held: tuple[UUID | None, UUID] = (session.id, session.device_id)
+        if found.kind is PolledKind.DEVICE:
+            held = (None, self._device(found, approval.user_id, client, now).id)
+            self._notices.device_connected(approval.user_id, client.client_id, now)
+        return self._found(approval, scope, client, now, confirmation, held)
 
     # ── inside ───────────────────────────────────────────────────────────────────────────────────
 
@@ -156,16 +214,17 @@ class Polling:
         return ProtocolError("slow_down", "wait 5 seconds longer between requests", section="RFC 8628 3.5")
 
     def _found(
-        self, found: PolledRequest, approval: Approval, scope: tuple[str, ...], client: Client, now: datetime,
-        confirmation: Mapping[str, str],
+        self, approval: Approval, scope: tuple[str, ...], client: Client, now: datetime,
+        confirmation: Mapping[str, str], held_of: tuple[UUID | None, UUID],
     ) -> Grant:  # fmt: skip
-        """A device of its own and no Session: what hangs on it ends from the list of devices."""
-        device = self._device(found, approval.user_id, client, now)
+        """``held_of`` is a Session and a device. What comes of a device code has a device of its own and no Session,
+        and ends from the list of devices; what comes of a CIBA request hangs on the Session it was approved in.
+        """
+        session_id, device_id = held_of
         held = self._founding.client_session(
-            self._stores.randomness.uuid(), approval, client, now, session_id=None, device_id=device.id
+            self._stores.randomness.uuid(), approval, client, now, session_id=session_id, device_id=device_id
         )
         joined = self._stores.client_sessions.join(held)
-        self._notices.device_connected(approval.user_id, client.client_id, now)
         return Grant(
             client_id=client.client_id, user_id=approval.user_id, sid=joined.id, scope=scope,
             resources=approval.resources, auth_time=approval.auth_time, acr=approval.acr, amr=approval.amr,
@@ -184,6 +243,18 @@ class Polling:
         """Keyed: whoever has a copy of the database cannot try all codes (P7)."""
         key = self._keys.derive(self._keys.current.key_id, "user code")
         return hmac.digest(key or b"", user_code.encode(), "sha256")
+
+    def _sealed(self, request_id: UUID, code: str, token: str | None) -> bytes | None:
+        """What the ping needs, and nobody may read in the database (P7)."""
+        if token is None:
+            return None
+        plain = json.dumps({"auth_req_id": code, "token": token}).encode()
+        return self._stores.vault.seal(plain, f"ciba {request_id}")
+
+    def _decided(self, what: str, request: PolledRequest, session: Session, origin: Origin) -> None:
+        self._record(what, request, session, origin)
+        if request.notification is not None:
+            self._notices.decided(request.id, request.client_id, self._stores.clock.now())
 
     def _record(self, what: str, request: PolledRequest, session: Session, origin: Origin) -> None:
         self._stores.events.append(

@@ -17,6 +17,7 @@ from ..paths import TEMPLATES
 from ..settings import Settings
 from .accent import Theme, check_accent, make_theme
 from .account import AccountPages
+from .approvals import ApprovalPages
 from .apps import AppPages
 from .assets import Assets, static_files
 from .consent import ConsentPages
@@ -42,7 +43,7 @@ __all__ = ["Mails", "add_security_headers", "blueprint", "check_accent", "regist
 
 _EDGES = (
     SignInPages, RegistrationPages, ConsentPages, DeviceCodePages, AccountPages, SessionPages, AppPages, SignOutPages,
-    FailedRequestPages,
+    ApprovalPages, FailedRequestPages,
 )  # fmt: skip
 
 

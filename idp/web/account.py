@@ -32,7 +32,8 @@ class AccountPages:
     def show(self) -> Response:
         """Who this is, and where to look."""
         current = self.pages.signed_in()
-        return self.pages.show("account/landing.html", user=current.user, here="account")
+        waiting = len(self.pages.services.polling.waiting_for(current.user))
+        return self.pages.show("account/landing.html", user=current.user, waiting=waiting, here="account")
 
     def ask(self) -> Response:
         """Say why, and ask for the password."""

@@ -40,7 +40,7 @@ from .presentation import exactly, read_agent
 log = structlog.get_logger(__name__)
 
 NO_SERVER = "no mail server is configured"
-_KNOWN = ("new_device", "session_ended", "device_connected")
+_KNOWN = ("new_device", "session_ended", "device_connected", "approval_wanted")
 _HARMFUL = re.compile(r"[:/\\@]|[.\u3002](?=\w)|(?:\d\W*){5}")
 _LONGEST_NAME = 50
 
@@ -116,6 +116,7 @@ class Mails:
             "person": (_harmless(name) or user.email) if user.email_verified else None,
             "app_name": self._app_name(told.get("client_id"), user),
             "reset": told.get("reason") == EndReason.PASSWORD_RESET,
+            "requests_url": self.settings.url("/account/requests"),
             "devices_url": self.settings.url("/account/sessions"),
             **self._where(message),
         }

@@ -79,7 +79,7 @@ class Pages:
 
 def _after_sign_in(path: str) -> dict[str, str]:
     """The name of the page asked for, if it is one that is safe to come back to by itself."""
-    found = next((name for name in ("account", "apps") if Destination(name).path == path), None)
+    found = next((name for name in ("account", "apps", "requests") if Destination(name).path == path), None)
     return {} if found is None else {"to": found}
 
 

@@ -15,12 +15,12 @@ from uuid import UUID
 from ..domain.polled import read_user_code, shown_user_code
 
 ACCOUNT, SESSIONS, APPS = "/account", "/account/sessions", "/account/apps"
-DEVICE = "/device"
+DEVICE, REQUESTS = "/device", "/account/requests"
 LOGIN, NEW_ACCOUNT, CONSENT, RESUME = "/login", "/login/new", "/consent", "/authorize/resume"
 FAILED_REQUEST = "/authorize/error"
 SIGN_OUT, SIGNED_OUT, TELL_APPS = "/account/sign-out", "/signed-out", "/logout/apps"
 
-_PAGES = {"account": ACCOUNT, "sessions": SESSIONS, "apps": APPS}
+_PAGES = {"account": ACCOUNT, "sessions": SESSIONS, "apps": APPS, "requests": REQUESTS}
 _ACTIONS = {
     "end-device": "/account/sessions/{device}/end",
     "end-others": "/account/sessions/others/end",

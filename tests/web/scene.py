@@ -40,6 +40,7 @@ CHROME = (
 TOKEN = "the-token"
 INTERACTION = "i" * 43
 USER_CODE = "WDJBMJHT"
+REQUEST_ID = UUID(int=77)
 
 USER = User(
     id=UUID(int=1), email="maria@example.com", email_verified=True, password_hash=None,
@@ -129,6 +130,7 @@ class Scene:
     devices: list[Any] = field(default_factory=list)
     ended: list[Any] = field(default_factory=list)
     apps: list[Any] = field(default_factory=list)
+    waiting: list[Any] = field(default_factory=list)
     told: dict[UUID, list[Telling]] = field(default_factory=dict)
     done: list[tuple[Any, ...]] = field(default_factory=list)
 
@@ -194,6 +196,8 @@ class Scene:
                 remove_app=lambda user_id, client_id, origin: self.done.append(("remove", client_id)),
             ),
             polling=SimpleNamespace(
+                waiting_for=lambda user: tuple(self.waiting),
+                asked_of=lambda user, request_id: self._asked_of(request_id),
                 by_user_code=lambda code, current, origin: self._by_user_code(code),
                 client=lambda request: self.client,
                 approve=lambda request, *_: self.done.append(("approve", request.id)),
@@ -243,11 +247,21 @@ class Scene:
     def _by_user_code(self, code: str) -> PolledRequest:
         if code != USER_CODE:
             raise NotFound("user code")
-        return PolledRequest(
-            id=UUID(int=77), kind=PolledKind.DEVICE, code_hash=b"", client_id=self.client.client_id, interval=5,
+        return self.polled()
+
+    def _asked_of(self, request_id: UUID) -> PolledRequest:
+        if request_id != REQUEST_ID:
+            raise NotFound("request")
+        return self.polled(kind=PolledKind.CIBA, binding_message="W4-SCT <b>")
+
+    def polled(self, **members: Any) -> PolledRequest:
+        """A device, or a client, that waits for Maria."""
+        usual = PolledRequest(
+            id=REQUEST_ID, kind=PolledKind.DEVICE, code_hash=b"", client_id=self.client.client_id, interval=5,
             scope=("openid", "email"), address="2001:db8:7:1::5", user_agent=FIREFOX, created_at=NOW,
             expires_at=NOW + timedelta(minutes=10),
         )  # fmt: skip
+        return replace(usual, **members)
 
     def _get(self, interaction_id: str) -> Interaction:
         if interaction_id != INTERACTION:

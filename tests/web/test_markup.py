@@ -16,7 +16,7 @@ from flask import render_template
 from idp.domain.decision import AskConsent, ChooseAccount
 from idp.web.security import CONTENT_SECURITY_POLICY
 
-from .scene import INTERACTION, NOW, TOKEN, WIKI, Scene
+from .scene import INTERACTION, NOW, REQUEST_ID, TOKEN, WIKI, Scene
 
 VOID = {"meta", "link", "input", "br", "hr", "img", "rect", "path"}
 WAITING = f"?interaction={INTERACTION}"
@@ -55,6 +55,11 @@ PAGES = {
     "choose account": page("/login" + WAITING, decision=ChooseAccount()),
     "consent": page("/consent" + WAITING, decision=AskConsent(("openid", "email"), ())),
     "consent, unchecked app": page("/consent" + WAITING, decision=AskConsent(("email",), ("openid",)), client=WIKI),
+    "no requests": page("/account/requests"),
+    "requests": page("/account/requests", waiting=[Scene().polled(binding_message="W4-SCT <b>")]),
+    "account, something waits": page("/account", waiting=[Scene().polled()]),
+    "request": page(f"/account/requests/{REQUEST_ID}"),
+    "request decided": page("/account/requests?decision=allow"),
     "device code": page("/device"),
     "device code refused": page("/device?user_code=BBBB-BBBB"),
     "device code empty": page("/device", form={"csrf_token": TOKEN}),
