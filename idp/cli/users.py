@@ -6,7 +6,9 @@ import argparse
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from ..domain.profile import profile_problem
 from ..domain.user import User
+from ..errors import InputRefused
 from .arguments import Group, add_password_option, json_pair, read_password
 from .output import Answer, moment, table
 from .runtime import OPERATOR, Runtime, opened, settled
@@ -26,6 +28,9 @@ def register(commands: Commands, common: argparse.ArgumentParser) -> None:
     create.add_argument("--claim", type=json_pair, action="append", default=[], metavar="NAME=VALUE",
                         help="a standard claim, e.g. locale=de; repeat for more")  # fmt: skip
     add_password_option(create)
+    change = _named(group, "set", _set, "set or remove what is known of the person")
+    change.add_argument("--claim", type=json_pair, action="append", required=True, metavar="NAME=VALUE",
+                        help="a standard claim, e.g. phone_number=+16045551234; NAME= removes it")  # fmt: skip
     group.verb("list", _list, "list accounts")
     password = _named(group, "set-password", _set_password, "set a new password and sign the person out everywhere")
     add_password_option(password)
@@ -60,10 +65,21 @@ def _create(arguments: argparse.Namespace) -> Answer:
     claims = dict(arguments.claim)
     if arguments.name:
         claims["name"] = arguments.name
+    if problems := {name: text for name, value in claims.items() if (text := profile_problem(name, value))}:
+        raise InputRefused(problems)
     password = read_password(arguments)
     with opened() as idp, settled(idp):
         user = idp.services.accounts.create(arguments.email, password, claims)
     return Answer(row(user), f"Created {user.email} ({user.id}).")
+
+
+def _set(arguments: argparse.Namespace) -> Answer:
+    """A year reads as a number, but no standard claim that can be set is one."""
+    claims = {name: str(value) if type(value) is int else value for name, value in arguments.claim}
+    with opened() as idp, settled(idp):
+        user = idp.services.accounts.find(arguments.email)
+        changed = idp.services.profiles.change(user, claims, by=OPERATOR)
+    return Answer(row(changed), f"Changed what is known of {changed.email}.")
 
 
 def _list(_arguments: argparse.Namespace) -> Answer:

@@ -26,6 +26,7 @@ from .interactions import InteractionFlow
 from .keys import Keys
 from .notices import Notices
 from .polling import Polling
+from .profiles import Profiles
 from .pushed_requests import PushedRequests
 from .refresh import Refreshing
 from .resources import Resources
@@ -44,6 +45,7 @@ class Services:
     work: Work
     clock: Clock
     accounts: Accounts
+    profiles: Profiles
     sign_in: SignIn
     sessions: SessionControl
     consents: Consents
@@ -80,6 +82,7 @@ def build(stores: Stores, settings: Settings, master_keys: MasterKeys) -> Servic
     return Services(
         work=stores.work,
         clock=stores.clock,
+        profiles=Profiles(stores),
         accounts=Accounts(stores, settings, sessions),
         sign_in=SignIn(stores, settings, sessions),
         sessions=sessions,

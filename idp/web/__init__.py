@@ -29,6 +29,7 @@ from .languages import speak
 from .mails import Mails
 from .pages import Pages
 from .places import local
+from .profile import ProfilePages
 from .registration import RegistrationPages
 from .security import add_security_headers, posted_from_elsewhere, surely_ours
 from .sessions import SessionPages
@@ -43,7 +44,7 @@ __all__ = ["Mails", "add_security_headers", "blueprint", "check_accent", "regist
 
 _EDGES = (
     SignInPages, RegistrationPages, ConsentPages, DeviceCodePages, AccountPages, SessionPages, AppPages, SignOutPages,
-    ApprovalPages, FailedRequestPages,
+    ApprovalPages, FailedRequestPages, ProfilePages,
 )  # fmt: skip
 
 

@@ -9,6 +9,7 @@ Validation is the server's alone (pages.md 61). Nothing trims or changes a passw
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from flask_wtf import FlaskForm
@@ -100,6 +101,39 @@ class ProofForm(Guarded):
     """The password of the person who is signed in already."""
 
     password = _password("current-password", lazy_gettext("Enter your password."))
+
+
+def _entry(label: str, autocomplete: str, **more: str) -> StringField:
+    return StringField(label, validators=[_storable], render_kw={"autocomplete": autocomplete, **more})
+
+
+class ProfileForm(Guarded):
+    """What a person may tell of themselves. Fields are named like claims and like the members of ``address``."""
+
+    NAMES = (
+        "name", "given_name", "family_name", "nickname", "birthdate", "phone_number", "street_address", "locality",
+        "region", "postal_code", "country", "zoneinfo", "locale",
+    )  # fmt: skip
+    HINTS: Mapping[str, str] = {
+        "birthdate": lazy_gettext("Like 1990-12-31, or the year alone."),
+        "phone_number": lazy_gettext("With the country's number, like +1 604 555 1234."),
+        "zoneinfo": lazy_gettext("Like Europe/Paris."),
+        "locale": lazy_gettext("Like en or pt-BR; our pages and mails follow it where they can."),
+    }
+
+    name = _entry(lazy_gettext("Name"), "name")
+    given_name = _entry(lazy_gettext("First name"), "given-name")
+    family_name = _entry(lazy_gettext("Last name"), "family-name")
+    nickname = _entry(lazy_gettext("Nickname"), "nickname")
+    birthdate = _entry(lazy_gettext("Date of birth"), "bday", inputmode="numeric")
+    phone_number = _entry(lazy_gettext("Phone number"), "tel", inputmode="tel")
+    street_address = _entry(lazy_gettext("Street and number"), "street-address")
+    locality = _entry(lazy_gettext("Town or city"), "address-level2")
+    region = _entry(lazy_gettext("State or region"), "address-level1")
+    postal_code = _entry(lazy_gettext("Postal code"), "postal-code")
+    country = _entry(lazy_gettext("Country"), "country-name")
+    zoneinfo = _entry(lazy_gettext("Time zone"), "off")
+    locale = _entry(lazy_gettext("Language"), "language")
 
 
 class RegistrationForm(Guarded):

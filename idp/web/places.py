@@ -14,7 +14,7 @@ from uuid import UUID
 
 from ..domain.polled import read_user_code, shown_user_code
 
-ACCOUNT, SESSIONS, APPS = "/account", "/account/sessions", "/account/apps"
+ACCOUNT, SESSIONS, APPS, PROFILE = "/account", "/account/sessions", "/account/apps", "/account/profile"
 DEVICE, REQUESTS = "/device", "/account/requests"
 LOGIN, NEW_ACCOUNT, CONSENT, RESUME = "/login", "/login/new", "/consent", "/authorize/resume"
 FAILED_REQUEST = "/authorize/error"

@@ -30,7 +30,7 @@ COMMANDS = dict(_leaves(parser()))
 def test_the_commands_are_those_of_the_design() -> None:
     expected = {
         "serve": "", "worker": "", "demo": "", "doctor": "", "db": "upgrade check restored",
-        "user": "create list disable enable set-password delete",
+        "user": "create set list disable enable set-password delete",
         "client": "create list show update rotate-secret disable enable delete",
         "resource": "create list delete", "detail-type": "create list delete",
         "key": "list rotate remove master", "session": "list end",

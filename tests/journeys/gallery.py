@@ -33,7 +33,8 @@ DEVICES = {
 HERE = (timedelta(), timedelta(), "2001:db8:7:1::5")  # a fresh proof, which ending others asks for
 PAGES = (
     "sign-in", "sign-in-refused", "throttled", "create-account", "create-account-refused", "chooser", "consent",
-    "consent-more", "consent-unchecked", "hand-off", "expired", "finished", "account", "devices", "devices-done",
+    "consent-more", "consent-unchecked", "hand-off", "expired", "finished", "account", "profile", "devices",
+    "devices-done",
     "confirm-end", "confirm-end-others", "confirm-everywhere", "prove", "prove-refused", "apps", "no-apps",
     "confirm-remove", "sign-out", "signed-out", "signed-out-everywhere", "not-found", "out-of-date",
     "error-of-an-app",
@@ -161,6 +162,7 @@ def _stops(gallery: Gallery) -> dict[str, Stop]:
         "no-apps": Stop(f"{at}/account/apps", "Apps with access", gallery.omars),
         "confirm-remove": Stop(f"{at}/account/apps/demo-app/remove", "Remove access of Notebook?", here),
         "account": Stop(f"{at}/account", "Your account", here),
+        "profile": Stop(f"{at}/account/profile", "About you", here),
         "sign-out": Stop(f"{at}/logout?client_id=demo-app", "Do you want to sign out of idp?", here),
         "signed-out": Stop(f"{at}/signed-out", "You are signed out"),
         "signed-out-everywhere": Stop(f"{at}/signed-out?where=everywhere", "You are signed out everywhere"),

@@ -23,7 +23,7 @@ from .gallery import Gallery
 # One more than a page usually asks where somebody is signed in: activity is noted once a minute.
 MOST = {
     "sign-in": 3, "create-account": 0, "chooser": 6, "consent": 7, "consent-more": 7, "consent-unchecked": 7,
-    "expired": 2, "finished": 4, "account": 2, "devices": 7, "devices-done": 7, "confirm-end": 6,
+    "expired": 2, "finished": 4, "account": 2, "profile": 2, "devices": 7, "devices-done": 7, "confirm-end": 6,
     "confirm-end-others": 6, "confirm-everywhere": 6, "prove": 2, "apps": 7, "no-apps": 6, "confirm-remove": 7,
     "sign-out": 3, "signed-out": 0, "signed-out-everywhere": 0, "not-found": 0, "error-of-an-app": 1,
 }  # fmt: skip

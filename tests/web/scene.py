@@ -177,6 +177,7 @@ class Scene:
         return SimpleNamespace(
             clock=SimpleNamespace(now=lambda: NOW),
             work=self.work,
+            profiles=SimpleNamespace(change=lambda user, changes, **_: self.done.append(("profile", changes))),
             accounts=SimpleNamespace(draft=self._draft, register=lambda draft, origin: draft),
             sign_in=SimpleNamespace(check_password=self._check, begin=self._begin),
             sessions=SimpleNamespace(

@@ -70,6 +70,8 @@ PAGES = {
     "finished": page("/login" + WAITING, completed_at=NOW),
     "expired": page("/login" + WAITING, expired=True),
     "account": page("/account"),
+    "profile": page("/account/profile"),
+    "profile refused": page("/account/profile", form={"csrf_token": TOKEN, "name": "a\x00b"}),
     "devices": page("/account/sessions"),
     "devices, one only": page("/account/sessions", devices=[], ended=[]),
     "end others": page("/account/sessions/others/end"),
