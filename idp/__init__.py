@@ -14,6 +14,7 @@ The map, and who may import whom (import-linter holds it, ``make lint``):
           └─ storage → domain       how it is kept: tables, SQL stores, the hot copy in Redis, clock, chance, vault
 
     settings, errors, logs, paths   seen by all that need them (domain needs none, storage only errors)
+    every_request                   whose host a request names, how it may ask, how errors on protocol addresses look
     outgoing, client_address        the SSRF guard; whose address a request came from
     metrics, bodies, again          WSGI, outermost: numbers; bodies in time; a lost transaction is done again
     signing_out                     what people see while an ending is not confirmed by the hot copy

@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import structlog
-from flask import Blueprint, Flask, Response, abort, request
-from werkzeug.exceptions import HTTPException
+from flask import Blueprint, Flask, Response, request
 
 from . import logs, mail_server, oauth, web
 from .again import Again, note
@@ -24,6 +23,7 @@ from .domain.master_key import MasterKeys
 from .domain.outbox import MessageKind
 from .domain.ports import Stores
 from .errors import IdpError, Unavailable
+from .every_request import json_for_programs, no_head, only_our_host, prepared
 from .fast_lane import FastLane
 from .metrics import from_settings
 from .oauth.authorization_requests import AuthorizationRequests
@@ -47,18 +47,20 @@ from .oauth.rfc7591_software_statement import SoftwareStatements
 from .oauth.rfc7592_configuration import ConfigurationEndpoint
 from .oauth.rfc7662_introspection import Introspection, IntrospectionEndpoint
 from .oauth.rfc8628_device import DeviceAuthorizationEndpoint
-from .oauth.rfc8705_mtls import ALIASED, Certificates
+from .oauth.rfc8705_mtls import Certificates
 from .oauth.rfc9068_access_token import AccessTokens
 from .oauth.rfc9101_request_object import RequestObjects
 from .oauth.rfc9126_par import PushedReferences, PushedRequestEndpoint
 from .oauth.rfc9396_authorization_details import DetailedRequests, add_details
 from .oauth.rfc9449_dpop import Proofs, PushedProofs, nonces, read_jkt
+from .oauth.rfc9701_signed_introspection import SignedIntrospection
 from .oauth.sender_constraint import PresentedTokens, TokenBinding
 from .oauth.server import IdpServer
 from .oidc.backchannel_logout import BackchannelLogout
 from .oidc.ciba import BackchannelAuthentication, CibaGrant, CibaPing
 from .oidc.core_id_token import IdTokens
 from .oidc.core_request import AuthenticationRequests
+from .oidc.core_signed_userinfo import SignedUserinfo
 from .oidc.core_userinfo import UserinfoEndpoint
 from .oidc.discovery import DiscoveryEndpoint
 from .oidc.frontchannel_logout import FrontchannelLogout
@@ -78,11 +80,6 @@ from .storage.stores import HotOptions, build_stores
 log = structlog.get_logger(__name__)
 
 MAX_BODY = 128 * 1024
-_PROTOCOL_PATHS = (
-    "/token", "/par", "/introspect", "/revoke", "/revocations", "/userinfo", "/register",
-    "/device_authorization", "/bc-authorize", "/.well-known/", "/healthz", "/readyz",
-)  # fmt: skip
-_ALWAYS_ANSWERED = ("/healthz", "/readyz")
 
 
 @dataclass(frozen=True)
@@ -205,13 +202,13 @@ def _mount(
     csrf_key = master_keys.current.derive("form token")
     browser = Browser(settings, services.sessions, csrf_key, stores.randomness.token)
     logs.request_log(app, request_log)
-    app.before_request(_only_our_host(settings))
+    app.before_request(only_our_host(settings))
     web.add_security_headers(app, settings)
     web.register_error_handlers(app)
     endpoints = _mount_protocol(app, settings, stores, services, browser)
     app.register_blueprint(web.blueprint(settings, services, browser))
-    app.after_request(_prepared(browser))
-    _json_for_programs(app, settings)
+    app.after_request(prepared(browser))
+    json_for_programs(app, settings)
     return endpoints
 
 
@@ -223,7 +220,9 @@ def _mount_protocol(
     front_channel = Blueprint("front_channel", __name__, url_prefix=prefix)
     id_tokens = IdTokens(settings.issuer, settings.id_token_life, services.keys, stores.users, stores.clock)
     discovery = DiscoveryEndpoint(settings, services.resources, services.authorization_details)
-    authentication_requests = AuthenticationRequests(id_tokens, services.subjects)
+    authentication_requests = AuthenticationRequests(
+        id_tokens, services.subjects, user_registration=settings.user_registration
+    )
     extensions = (
         authentication_requests.read, DetailedRequests(services.authorization_details).read, read_jkt
     )  # fmt: skip
@@ -239,7 +238,7 @@ def _mount_protocol(
         LogoutEndpoint(settings, services, browser, id_tokens, telling),
     ):  # fmt: skip
         page.mount(front_channel)
-    front_channel.before_request(_no_head)
+    front_channel.before_request(no_head)
     _mount_health(programs, stores)
     install_cors(programs)
     mount_preflights(programs, ("/token", "/userinfo", "/revoke", "/par", JWKS_PATH, *discovery.paths))
@@ -294,24 +293,24 @@ def _token_endpoints(
     return (
         TokenEndpoint(server, settings.url("/token"), address),
         PushedRequestEndpoint(
-            authentication,
-            reading,
-            PushedProofs(proofs, settings.urls("/par")),
-            services.pushed_requests,
-            stores.throttles,
-            stores.clock,
-            address,
+            authentication, reading, PushedProofs(proofs, settings.urls("/par")), services.pushed_requests,
+            stores.throttles, stores.clock, address,
         ),
-        IntrospectionEndpoint(authentication, introspection, address),
+        IntrospectionEndpoint(
+            authentication, introspection, SignedIntrospection(settings.issuer, services.keys, stores.clock), address
+        ),
         RevocationEndpoint(authentication, access_tokens, services.refresh, services.tokens, stores.work, address),
         JwksEndpoint(services.keys, settings.jwks_max_age),
         RegistrationEndpoint(settings, services, statements, stores.throttles, address, vouch),
         ConfigurationEndpoint(settings, services, statements, stores.throttles, address, vouch),
         BackchannelAuthentication(settings, authentication, services, id_tokens, stores.throttles, address),
         DeviceAuthorizationEndpoint(settings, authentication, services, stores.throttles, address),
-        UserinfoEndpoint(presented, settings.urls("/userinfo"), services.tokens, address),
+        UserinfoEndpoint(
+            presented, settings.urls("/userinfo"), services.tokens, SignedUserinfo(settings.issuer, services.keys),
+            address,
+        ),
         RevocationsEndpoint(Following(presented, settings.revocations_urls, stores.revocations), address),
-    )
+    )  # fmt: skip
 
 
 def _client_documents(settings: Settings, stores: Stores, services: Services) -> ClientIdDocuments:
@@ -337,52 +336,3 @@ def _mount_health(blueprint: Blueprint, stores: Stores) -> None:
 
     blueprint.add_url_rule("/healthz", "healthz", lambda: json_answer({"status": "alive"}))
     blueprint.add_url_rule("/readyz", "readyz", ready)
-
-
-# ── every request ─────────────────────────────────────────────────────────────────────────────────
-
-
-def _only_our_host(settings: Settings) -> oauth.BeforeRequest:
-    """A ``Host`` that is not the issuer's is refused: nothing may be built from it (CVE-2025-64101)."""
-    ready = tuple(settings.path_prefix + path for path in _ALWAYS_ANSWERED)
-    aliased, other = tuple(settings.path_prefix + path for path in ALIASED.values()), settings.mtls_host
-
-    def check() -> None:
-        host = request.headers.get("Host", "").lower()
-        if host == settings.host.lower() or request.path in ready or (host == other and request.path in aliased):
-            return
-        abort(421)
-
-    return check
-
-
-def _no_head() -> None:
-    """What a GET does here (issue a code, end a session) nobody may ask for without seeing the answer."""
-    if request.method == "HEAD":
-        abort(405)
-
-
-def _prepared(browser: Browser) -> oauth.AfterRequest:
-    """Whatever form this answer shows, the browser gets the cookie that its token is bound to."""
-
-    def prepare(response: Response) -> Response:
-        browser.prepare(response)
-        return response
-
-    return prepare
-
-
-def _json_for_programs(app: Flask, settings: Settings) -> None:
-    """405, 413, 404 and 500 on protocol addresses, which routing raises outside any blueprint."""
-    ours = tuple(settings.path_prefix + path for path in _PROTOCOL_PATHS)
-    page = app.error_handler_spec[None][None][HTTPException]
-
-    def answer(error: HTTPException) -> object:
-        if not request.path.startswith(ours):
-            return page(error)
-        status = error.code or 500
-        name = "server_error" if status >= 500 else "invalid_request"
-        kept = {key: value for key, value in error.get_headers() if key == "Allow"}
-        return json_answer({"error": name, "error_description": f"{error.name} (RFC 9110 15)"}, status, kept)
-
-    app.register_error_handler(HTTPException, answer)  # type: ignore[arg-type]

@@ -135,5 +135,6 @@ def _received(method: str, environ: WSGIEnvironment, address: str) -> Received:
         query = environ.get("QUERY_STRING", "").encode("latin-1")
         return Received(method, "", query, b"", authorization, address, certificate=certificate)
     return Received(
-        method, FORM, b"", environ["wsgi.input"].read(), authorization, address, certificate=certificate
+        method, FORM, b"", environ["wsgi.input"].read(), authorization, address, certificate=certificate,
+        accept=environ.get("HTTP_ACCEPT"),
     )  # fmt: skip

@@ -1,17 +1,27 @@
-"""Which claims of a user a token or an answer holds (OpenID Connect Core 1.0 sections 5.1, 5.4, 5.5).
+"""Which claims of a user a token or an answer holds (OpenID Connect Core 1.0 sections 5.1, 5.2, 5.4, 5.5).
 
 Claims come from the user's record by name; nothing a person or an operator stored under the name of a
 registered protocol claim (``sub``, ``iss``, ``sid`` …) can reach a token (CVE-2024-29892).
+
+Section 5.2: what people read may be stored in several languages, as ``family_name#ja-Kana-JP``. Such a
+value is told to who asks for that very name, or prefers the language by ``claims_locales``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from .scope import CLAIMS_OF_SCOPE
 from .user import User
 
 KNOWN = tuple(dict.fromkeys(name for names in CLAIMS_OF_SCOPE.values() for name in names))
+IN_LANGUAGES = (
+    "name", "family_name", "given_name", "middle_name", "nickname", "profile", "picture", "website", "address",
+)  # fmt: skip
+"""What may have a language tag (section 5.2: "human-readable", or a reference to such)."""
+
+LOCALES = "locales"
+"""The member of our stored ``claims`` that keeps ``claims_locales``; a client's own ``claims`` cannot set it."""
 
 
 def names_of_scope(scope: Iterable[str]) -> tuple[str, ...]:
@@ -19,18 +29,43 @@ def names_of_scope(scope: Iterable[str]) -> tuple[str, ...]:
     return tuple(name for item in scope for name in CLAIMS_OF_SCOPE.get(item, ()))
 
 
-def claims_of(user: User, names: Iterable[str]) -> dict[str, object]:
-    """The values of the named claims; a claim without a value is left out (section 5.3.2)."""
+def claims_of(user: User, names: Iterable[str], locales: Sequence[str] = ()) -> dict[str, object]:
+    """The values of the named claims; a claim without a value is left out (section 5.3.2).
+
+    With ``locales``, best first, each claim that is stored in one of them comes in that language too.
+    """
     own: Mapping[str, object] = {
-        **{name: value for name, value in user.claims.items() if name in KNOWN},
+        **{name: value for name, value in user.claims.items() if _may_be_stored(name)},
         "email": user.email,
         "email_verified": user.email_verified,
         "updated_at": int(user.updated_at.timestamp()),
     }
-    return {name: own[name] for name in dict.fromkeys(names) if own.get(name) not in (None, "")}
+    wanted = (item for name in names for item in (name, *_in_language(own, name, locales)))
+    return {name: own[name] for name in dict.fromkeys(wanted) if own.get(name) not in (None, "")}
+
+
+def _may_be_stored(name: str) -> bool:
+    plain, tagged, _language = name.partition("#")
+    return plain in (IN_LANGUAGES if tagged else KNOWN)
+
+
+def _in_language(own: Mapping[str, object], name: str, locales: Sequence[str]) -> Iterator[str]:
+    """The name under which the claim is stored in the first of the locales that there is (RFC 4647 section 3.4)."""
+    stored = {key.lower(): key for key in own if key.startswith(f"{name}#")} if locales else {}
+    for locale in locales:
+        subtags = locale.lower().split("-")
+        for end in range(len(subtags), 0, -1):
+            if (found := stored.get(f"{name}#{'-'.join(subtags[:end])}")) is not None:
+                yield found
+                return
 
 
 SCOPE_OF_CLAIM = {name: scope for scope, names in CLAIMS_OF_SCOPE.items() for name in names}
+
+
+def scope_of_claim(name: str) -> str | None:
+    """The scope that releases a claim, in whatever language; None for one that no scope does."""
+    return SCOPE_OF_CLAIM.get(name.partition("#")[0])
 
 
 def scope_with_claims(scope: tuple[str, ...], claims: Mapping[str, object]) -> tuple[str, ...]:
@@ -39,10 +74,17 @@ def scope_with_claims(scope: tuple[str, ...], claims: Mapping[str, object]) -> t
     ``claims`` (section 5.5) is another way of asking, not a way around being asked.
     """
     names = (*requested(claims, "userinfo"), *requested(claims, "id_token"))
-    return tuple(dict.fromkeys((*scope, *(SCOPE_OF_CLAIM[name] for name in names))))
+    behind = (scope_of_claim(name) for name in names)
+    return tuple(dict.fromkeys((*scope, *(item for item in behind if item is not None))))
 
 
 def requested(claims: Mapping[str, object], where: str) -> tuple[str, ...]:
     """Names asked for by the ``claims`` parameter for ``id_token`` or ``userinfo`` (section 5.5)."""
     members = claims.get(where)
-    return tuple(name for name in members if name in KNOWN) if isinstance(members, Mapping) else ()
+    return tuple(name for name in members if _may_be_stored(name)) if isinstance(members, Mapping) else ()
+
+
+def claims_locales(claims: Mapping[str, object]) -> tuple[str, ...]:
+    """The languages that the client prefers for values of claims, best first (section 5.2)."""
+    kept = claims.get(LOCALES)
+    return tuple(str(tag) for tag in kept) if isinstance(kept, list | tuple) else ()

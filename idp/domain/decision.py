@@ -1,5 +1,6 @@
 """What happens next with an authorization request: one pure function, asked on entry and again
-before a code is issued (OpenID Connect Core 1.0 sections 3.1.2.1 to 3.1.2.6).
+before a code is issued (OpenID Connect Core 1.0 sections 3.1.2.1 to 3.1.2.6; ``prompt=create``: Initiating
+User Registration via OpenID Connect 1.0 section 4).
 
 Why one function: every way into the endpoint (fresh, after sign-in, after consent, Back, a second
 tab) must come to the same answer, and ``prompt=none`` must be impossible to forget on any of them.
@@ -26,9 +27,11 @@ FRESH_SECONDS = 600
 
 @dataclass(frozen=True, slots=True)
 class SignIn:
-    """Show the sign-in page. ``fresh`` means: although somebody is signed in already."""
+    """Show the sign-in page. ``fresh`` means: although somebody is signed in already. ``create``: the page
+    for a new account first, which leads to sign-in as well."""
 
     fresh: bool = False
+    create: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +95,11 @@ def _next_page(
     interaction: Interaction | None,
     now: datetime,
 ) -> Decision:
+    create = "create" in request.prompt
     if session is None:
-        return SignIn()
+        return SignIn(create=create)
     if _must_sign_in_again(request, session, interaction, now):
-        return SignIn(fresh=True)
+        return SignIn(fresh=True, create=create)
     if "select_account" in request.prompt and not _chosen(session, interaction):
         return ChooseAccount()
     return _consent(request, client, session, consent, interaction)
@@ -116,7 +120,8 @@ def _must_sign_in_again(
     age = (now - session.auth_time).total_seconds()
     if interaction is not None and session.auth_time >= interaction.created_at and age <= FRESH_SECONDS:
         return False
-    if "login" in request.prompt and (interaction is None or session.auth_time < interaction.created_at):
+    asks = {"login", "create"} & set(request.prompt)
+    if asks and (interaction is None or session.auth_time < interaction.created_at):
         return True
     return request.max_age is not None and age > request.max_age
 

@@ -18,6 +18,7 @@ from .claims import scope_with_claims
 class AuthorizationRequest:
     """RFC 6749 section 4.1.1 with RFC 7636, RFC 8707 and OpenID Connect Core 1.0 section 3.1.2.1.
 
+    ``claims`` holds ``claims_locales`` too (``domain.claims.LOCALES``).
     ``max_age`` is in seconds. ``hinted_sub`` is the subject of a verified ``id_token_hint``.
     ``redirect_uri`` has been matched against the client's registration. ``pushed_as`` is the hash, in
     hexadecimal, of the RFC 9126 reference under which it was pushed.
@@ -39,6 +40,7 @@ class AuthorizationRequest:
     acr_values: tuple[str, ...] = ()
     acr_essential: bool = False
     ui_locales: tuple[str, ...] = ()
+    display: str | None = None
     claims: Mapping[str, object] = field(default_factory=dict)
     pushed_as: str | None = None
     authorization_details: tuple[Mapping[str, object], ...] = ()

@@ -39,6 +39,7 @@ class Received:
     ``media_type`` is lower case and without parameters; ``address`` is the client's. ``proof`` is what
     stands in the ``DPoP`` header (RFC 9449), several joined by commas as every WSGI server does.
     ``certificate`` is what a proxy we were told of says of the client's TLS certificate (RFC 8705).
+    ``accept`` is the header of that name (RFC 9110 section 12.5.1).
     """
 
     method: str
@@ -49,6 +50,7 @@ class Received:
     address: str
     proof: str | None = None
     certificate: str | None = None
+    accept: str | None = None
 
 
 def received(address_of_request: Callable[[], str]) -> Received:
@@ -59,7 +61,7 @@ def received(address_of_request: Callable[[], str]) -> Received:
     return Received(
         request.method, request.mimetype, request.query_string, request.get_data(),
         request.headers.get("Authorization"), address_of_request(), request.headers.get("DPoP"),
-        request.environ.get(CERTIFICATE),
+        request.environ.get(CERTIFICATE), request.headers.get("Accept"),
     )  # fmt: skip
 
 

@@ -19,7 +19,7 @@ from flask import Blueprint, Response, request
 
 from ..browser import Browser
 from ..domain.client import Client
-from ..domain.decision import AskConsent, Decision, Issue, Refuse
+from ..domain.decision import AskConsent, Decision, Issue, Refuse, SignIn
 from ..domain.interaction import AuthorizationRequest, Interaction
 from ..errors import ProtocolError
 from ..services import Services
@@ -136,6 +136,8 @@ class AuthorizationEndpoint:
             return self._services.interactions.start(asked)
 
     def _page(self, decision: Decision, interaction: Interaction) -> str:
+        if isinstance(decision, SignIn) and decision.create:
+            return self._path("/login/new", interaction)
         return self._path("/consent" if isinstance(decision, AskConsent) else "/login", interaction)
 
     def _resume_path(self, interaction: Interaction) -> str:

@@ -21,6 +21,7 @@ from .requests import Received, form, received
 from .responses import Answer, as_response, json_document
 from .rfc6749_client_authentication import ClientAuthentication, invalid_client
 from .rfc9068_access_token import AccessToken, AccessTokens, token_type
+from .rfc9701_signed_introspection import SignedIntrospection, wanted
 
 INACTIVE: dict[str, Any] = {"active": False}
 _SHOWN = (
@@ -91,10 +92,15 @@ class IntrospectionEndpoint:
     ways = (("POST", "/introspect", "introspect"),)
 
     def __init__(
-        self, authentication: ClientAuthentication, introspection: Introspection, address_of_request: Callable[[], str]
+        self,
+        authentication: ClientAuthentication,
+        introspection: Introspection,
+        signed: SignedIntrospection,
+        address_of_request: Callable[[], str],
     ) -> None:
         self._authentication = authentication
         self._introspection = introspection
+        self._signed = signed
         self._address = address_of_request
 
     def mount(self, blueprint: Blueprint) -> None:
@@ -111,4 +117,5 @@ class IntrospectionEndpoint:
         caller = self._authentication.authenticate(parameters, asked)
         if caller.public:
             raise invalid_client(challenge=False)  # section 4: the endpoint must not become an oracle
-        return json_document(self._introspection.introspect(caller, parameters.require("token", "RFC 7662 2.1")))
+        found = self._introspection.introspect(caller, parameters.require("token", "RFC 7662 2.1"))
+        return self._signed.answer(caller, found) if wanted(asked) else json_document(found)

@@ -45,6 +45,7 @@ def metadata(settings: Settings, own_scopes: Sequence[str], detail_types: Sequen
         "introspection_endpoint_auth_methods_supported": [name for name in methods if name != AuthMethod.NONE],
         "introspection_endpoint_auth_signing_alg_values_supported": list(SIGNING_ALGS),
         "dpop_signing_alg_values_supported": list(ALGS),
+        "introspection_signing_alg_values_supported": list(settings.signing_algs),
         "ui_locales_supported": ["en"],
     }
     document["pushed_authorization_request_endpoint"] = url("/par")

@@ -14,7 +14,7 @@ from typing import Any
 from uuid import UUID
 
 from .. import jose
-from ..domain.claims import requested
+from ..domain.claims import claims_locales, requested
 from ..domain.key import DEFAULT_ALG
 from ..domain.ports import Clock, Randomness
 from ..errors import TokenRejected
@@ -84,6 +84,8 @@ class AccessTokens:
             claims["act"] = dict(grant.act)
         if asked := requested(grant.claims, "userinfo"):
             claims["userinfo_claims"] = list(asked)  # names only, for our own userinfo (Core 5.5)
+        if locales := claims_locales(grant.claims):
+            claims["claims_locales"] = list(locales)  # likewise (Core 5.2)
         return jose.sign(claims, self._keys.signer(alg), typ=TYP)
 
     def read(self, token: str, *, audience: str | None = None) -> AccessToken:

@@ -13,7 +13,7 @@ import hashlib
 from typing import Any
 
 from .. import jose
-from ..domain.claims import claims_of, requested
+from ..domain.claims import claims_locales, claims_of, requested
 from ..domain.client import Client
 from ..domain.key import DEFAULT_ALG
 from ..domain.ports import Clock, Users
@@ -65,7 +65,7 @@ class IdTokens:
         if not names or grant.user_id is None:
             return {}
         user = grant.user or self._users.get(grant.user_id)
-        return claims_of(user, names) if user is not None else {}
+        return claims_of(user, names, claims_locales(grant.claims)) if user is not None else {}
 
 
 def signing_alg(client: Client) -> str:

@@ -12,14 +12,18 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from ..domain.claims import SCOPE_OF_CLAIM
+from ..domain.claims import LOCALES, scope_of_claim
 from ..domain.client import Client
+from ..domain.scope import OPENID
 from ..errors import TokenRejected
 from ..oauth.requests import Parameters, invalid_request
 from ..services.subjects import Subjects
 from .core_id_token import IdTokens
 
 PROMPTS = ("none", "login", "consent", "select_account")
+CREATE = "create"
+DISPLAYS = ("page", "popup", "touch", "wap")
+_TAG = re.compile(r"[A-Za-z]{1,8}(-[A-Za-z0-9]{1,8}){0,7}")  # BCP 47, as far as a syntax can tell
 _NUMBER = re.compile(r"[0-9]{1,9}")
 _SECTION = "OpenID Connect Core 3.1.2.1"
 
@@ -27,24 +31,26 @@ _SECTION = "OpenID Connect Core 3.1.2.1"
 class AuthenticationRequests:
     """The extension of the authorization endpoint."""
 
-    def __init__(self, id_tokens: IdTokens, subjects: Subjects) -> None:
+    def __init__(self, id_tokens: IdTokens, subjects: Subjects, *, user_registration: bool) -> None:
         self._id_tokens = id_tokens
         self._subjects = subjects
+        self._prompts = prompts(user_registration=user_registration)
 
     def read(self, parameters: Parameters, client: Client) -> dict[str, Any]:
         """Members of AuthorizationRequest. Raises ProtocolError, to be told to the client."""
         claims = _open_to(client, _claims(parameters))
-        acr_values, essential = _acr(parameters, claims)
+        acr_values, essential = _acr(parameters, claims, client)
         return {
             "nonce": parameters.get("nonce"),
-            "prompt": _prompt(parameters),
+            "prompt": _prompt(parameters, self._prompts),
             "max_age": _max_age(parameters, client),
             "login_hint": parameters.get("login_hint"),
             "hinted_sub": self._hinted_sub(parameters, claims, client),
             "acr_values": acr_values,
             "acr_essential": essential,
-            "ui_locales": tuple(parameters.get("ui_locales", "").split(" ")[:10]) if "ui_locales" in parameters else (),
-            "claims": claims,
+            "ui_locales": _locales(parameters, "ui_locales"),
+            "display": _display(parameters),
+            "claims": {**claims, LOCALES: locales} if (locales := _locales(parameters, "claims_locales")) else claims,
         }
 
     def _hinted_sub(self, parameters: Parameters, claims: Mapping[str, Any], client: Client) -> UUID | None:
@@ -61,9 +67,14 @@ class AuthenticationRequests:
         return owner or UUID(int=0)  # nobody: whoever is signed in is not who was asked for
 
 
-def _prompt(parameters: Parameters) -> tuple[str, ...]:
+def prompts(*, user_registration: bool) -> tuple[str, ...]:
+    """What ``prompt`` may be: ``create`` only where people may make accounts (User Registration 1.0 section 4)."""
+    return (*PROMPTS, CREATE) if user_registration else PROMPTS
+
+
+def _prompt(parameters: Parameters, known: tuple[str, ...]) -> tuple[str, ...]:
     prompt = tuple(dict.fromkeys(parameters.get("prompt", "").split()))
-    if unknown := [value for value in prompt if value not in PROMPTS]:
+    if unknown := [value for value in prompt if value not in known]:
         raise invalid_request(f"prompt: {unknown[0][:40]} is unknown", _SECTION)
     if "none" in prompt and len(prompt) > 1:
         raise invalid_request("prompt: none stands alone", _SECTION)
@@ -98,7 +109,7 @@ def _open_to(client: Client, claims: dict[str, Any]) -> dict[str, Any]:
     """Without claims whose scope the client may not ask for (ASVS 10.4.11); protocol claims stay."""
 
     def allowed(name: str) -> bool:
-        return SCOPE_OF_CLAIM.get(name) is None or SCOPE_OF_CLAIM[name] in client.scope
+        return (scope := scope_of_claim(name)) is None or scope in client.scope
 
     return {where: {name: wish for name, wish in members.items() if allowed(name)} for where, members in claims.items()}
 
@@ -129,12 +140,33 @@ def _plain(text: str) -> bool:
     return len(text) <= 256 and text.isprintable()
 
 
-def _acr(parameters: Parameters, claims: Mapping[str, Any]) -> tuple[tuple[str, ...], bool]:
-    """``acr_values`` is a wish; ``acr`` as an essential claim with values is a demand (5.5.1.1)."""
-    demand = claims.get("id_token", {}).get("acr") or {}
-    if demand.get("values"):
-        return tuple(demand["values"]), bool(demand.get("essential"))
-    return tuple(parameters.get("acr_values", "").split()[:10]), False
+def _locales(parameters: Parameters, name: str) -> tuple[str, ...]:
+    """Language tags, best first; what is no tag is no language anybody could have asked for."""
+    return tuple(tag for tag in parameters.get(name, "").split(" ")[:10] if _TAG.fullmatch(tag))
+
+
+def _display(parameters: Parameters) -> str | None:
+    """How the page should look. One that nobody defined counts as not sent: any page is better than none."""
+    display = parameters.get("display")
+    return display if display in DISPLAYS else None
+
+
+def _acr(parameters: Parameters, claims: Mapping[str, Any], client: Client) -> tuple[tuple[str, ...], bool]:
+    """Which classes of authentication are asked for, and whether nothing else will do.
+
+    ``acr`` as an essential claim with values is a demand (Core 5.5.1.1). ``acr_values`` is a wish where
+    the ID token tells what came of it (Core 3.1.2.1), but a demand where the request is for the token of
+    an API, which sent its client here to get just that (RFC 9470 section 5). ``default_acr_values`` is the
+    client's standing wish (OpenID Connect Registration 1.0 section 2).
+    """
+    asked = claims.get("id_token", {}).get("acr") or {}
+    if asked.get("values"):
+        return tuple(asked["values"]), bool(asked.get("essential"))
+    if "acr_values" in parameters:
+        for_api = bool(parameters.lists["resource"]) or OPENID not in parameters.get("scope", "").split()
+        return tuple(parameters["acr_values"].split()[:10]), for_api
+    default = client.metadata.get("default_acr_values")
+    return tuple(str(item) for item in default) if isinstance(default, list) else (), False
 
 
 def _wanted_sub(claims: Mapping[str, Any]) -> str | None:

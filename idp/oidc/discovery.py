@@ -26,7 +26,7 @@ from ..oauth.rfc8414_metadata import metadata
 from ..services.authorization_details import AuthorizationDetails
 from ..services.resources import Resources
 from ..settings import Settings
-from .core_request import PROMPTS
+from .core_request import DISPLAYS, prompts
 
 MAX_AGE_SECONDS = 300
 _FRESH_SECONDS = 5.0
@@ -103,6 +103,7 @@ def openid_metadata(settings: Settings, own_scopes: list[str], detail_types: lis
         "frontchannel_logout_session_supported": True,
         "subject_types_supported": list(SUBJECT_TYPES),
         "id_token_signing_alg_values_supported": list(settings.signing_algs),
+        "userinfo_signing_alg_values_supported": list(settings.signing_algs),
         "claim_types_supported": ["normal"],
         "claims_supported": ["sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "sid", *KNOWN],
         "claims_parameter_supported": True,
@@ -111,7 +112,7 @@ def openid_metadata(settings: Settings, own_scopes: list[str], detail_types: lis
         "require_request_uri_registration": True,
         "authorization_signing_alg_values_supported": list(settings.signing_algs),
         "request_object_signing_alg_values_supported": list(SIGNING_ALGS),
-        "prompt_values_supported": list(PROMPTS),
+        "prompt_values_supported": list(prompts(user_registration=settings.user_registration)),
         "acr_values_supported": list(ACR_SUPPORTED),
-        "display_values_supported": ["page", "popup"],
+        "display_values_supported": list(DISPLAYS),
     }

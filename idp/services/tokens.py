@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -17,6 +18,19 @@ from ..domain.user import User
 from .sessions import SessionControl
 
 
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Whom a live ``sid`` belongs to: the person, and the client with what it has registered."""
+
+    user: User
+    client_id: str
+    client_metadata: Mapping[str, object]
+
+    def metadata_of(self, client_id: str) -> Mapping[str, object]:
+        """Nothing for another client, which got a token of this ``sid`` by exchange (RFC 8693)."""
+        return self.client_metadata if client_id == self.client_id else {}
+
+
 class Tokens:
     """What introspection, userinfo and revocation ask of the session record."""
 
@@ -29,12 +43,12 @@ class Tokens:
         """One read by primary key; the truth at this moment (P1, P5)."""
         return self._stores.client_sessions.liveness(sid, self._stores.clock.now())
 
-    def holder(self, sid: UUID) -> User | None:
-        """The user of a live sid, with their claims; None if anything it hangs on has ended."""
+    def holder(self, sid: UUID) -> Holder | None:
+        """Who holds a live sid; None if anything it hangs on has ended."""
         found = self._stores.client_sessions.liveness_with_user(sid, self._stores.clock.now())
         if found is None or not found[0].live:
             return None
-        return found[1]
+        return Holder(found[1], found[0].client_id, found[2])
 
     def session_of(self, sid: UUID) -> UUID | None:
         """The Session that a client session hangs on, if any."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -17,7 +17,7 @@ from .database import Database
 from .liveness import CLIENT_SESSION_LIVE, HELD, NEEDS_NO_SESSION, NOW, SESSION_LIVE
 from .recently import MINUTE, Recently
 from .rows import CLIENT_SESSION, USER
-from .tables import client_sessions, sessions
+from .tables import client_sessions, clients, sessions
 from .upsert import insert_or_nothing
 
 _C = client_sessions.c
@@ -37,7 +37,7 @@ _OPEN = (
 )
 _GET = select(*CLIENT_SESSION.columns).where(_KEY)
 _LIVENESS = select(*_FACTS).select_from(HELD).where(_KEY)
-_LIVENESS_WITH_USER = select(*_FACTS, *USER.columns).select_from(HELD).where(_KEY)
+_LIVENESS_WITH_USER = select(*_FACTS, clients.c.metadata, *USER.columns).select_from(HELD).where(_KEY)
 _LIVE_ONE = (
     select(*CLIENT_SESSION.columns)
     .where(_C.session_id == bindparam("of_session"), _C.client_id == bindparam("of_client"), _C.ended_at.is_(None))
@@ -121,10 +121,13 @@ class SqlClientSessions:
         row = self._db.hot_row(_LIVENESS, {"key": sid, "now": now})
         return None if row is None else _liveness(row)
 
-    def liveness_with_user(self, sid: UUID, now: datetime) -> tuple[Liveness, User] | None:
-        """The same with the user, still one statement."""
+    def liveness_with_user(self, sid: UUID, now: datetime) -> tuple[Liveness, User, Mapping[str, object]] | None:
+        """The same with the user and the client's metadata, still one statement."""
         row = self._db.hot_row(_LIVENESS_WITH_USER, {"key": sid, "now": now})
-        return None if row is None else (_liveness(row), USER.read(row[len(_FACTS) :]))
+        if row is None:
+            return None
+        metadata, *user = row[len(_FACTS) :]
+        return _liveness(row), USER.read(user), metadata
 
     def of_user(self, user_id: UUID) -> Sequence[ClientSession]:
         """Those still open, latest use first."""

@@ -6,7 +6,7 @@ Nor does a look-up inside a transaction: what it sees may be undone, and must no
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -63,7 +63,7 @@ class HotClientSessions:
         """The record's."""
         return self._record.open_since_before(moment, after, limit)
 
-    def liveness_with_user(self, sid: UUID, now: datetime) -> tuple[Liveness, User] | None:
+    def liveness_with_user(self, sid: UUID, now: datetime) -> tuple[Liveness, User, Mapping[str, object]] | None:
         """The record's: what a person is called is not copied."""
         return self._record.liveness_with_user(sid, now)
 

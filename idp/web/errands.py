@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from flask import Response, abort, request
+from flask import Response, abort, g, request
 
 from ..domain.decision import AskConsent, ChooseAccount, SignIn
 from ..domain.interaction import Interaction
@@ -17,7 +17,7 @@ from ..errors import NotFound
 from .app_face import AppFace, face
 from .languages import prefer
 from .pages import Pages, single
-from .places import CONSENT, LOGIN, RESUME, Destination, read_destination
+from .places import CONSENT, LOGIN, NEW_ACCOUNT, RESUME, Destination, read_destination
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +56,7 @@ def _waiting(pages: Pages, interaction_id: str) -> Errand:
     interactions = pages.services.interactions
     interaction = interactions.get(interaction_id)
     prefer(interaction.request.ui_locales)
+    g.display = interaction.request.display
     app = face(interactions.client(interaction), interaction.request.redirect_uri, issuer=pages.settings.issuer)
     if interaction.completed_at is not None:
         abort(pages.show("finished.html", app=app))
@@ -73,6 +74,8 @@ def go_on(pages: Pages, errand: Errand) -> Response:
 
 def page_of(decision: object) -> str:
     """Which page a decision belongs to; whatever needs no person is the resume address's to do."""
+    if isinstance(decision, SignIn) and decision.create:
+        return NEW_ACCOUNT
     if isinstance(decision, SignIn | ChooseAccount):
         return LOGIN
     return CONSENT if isinstance(decision, AskConsent) else RESUME

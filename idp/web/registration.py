@@ -27,8 +27,11 @@ class RegistrationPages:
         blueprint.add_url_rule(NEW_ACCOUNT, "new_account_post", self.submit, methods=["POST"])
 
     def show(self) -> Response:
-        """The empty form."""
-        return self._form(self._errand(), self.pages.form(RegistrationForm))
+        """The form, empty but for the address that the app may have hinted at."""
+        errand, form = self._errand(), self.pages.form(RegistrationForm)
+        if errand.interaction is not None:
+            form.email.data = errand.interaction.request.login_hint
+        return self._form(errand, form)
 
     def submit(self) -> Response:
         """Make the account and sign in with it; the app's request goes on."""

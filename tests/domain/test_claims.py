@@ -50,3 +50,15 @@ def test_of_what_is_requested_only_known_names_count() -> None:
     assert requested(asked, "userinfo") == ("name",)
     assert requested(asked, "id_token") == ()
     assert requested({}, "userinfo") == ()
+
+
+@pytest.mark.spec("OpenID Connect Core 1.0", "5.2")
+@pytest.mark.parametrize(("locales", "told"), [
+    ((), {"name": "Ada"}), (("fr-CA", "ja"), {"name": "Ada", "name#fr": "Adele"}),
+    (("de", "JA-kana"), {"name": "Ada", "name#ja-Kana": "\u30a8\u30a4\u30c0"}), (("de",), {"name": "Ada"}),
+])  # fmt: skip
+def test_a_name_in_a_language(locales: tuple[str, ...], told: dict[str, str]) -> None:
+    stored = {"name": "Ada", "name#fr": "Adele", "name#ja-Kana": "\u30a8\u30a4\u30c0", "sub#fr": "x", "email#fr": "x"}
+    user = a_user(claims=stored)
+    assert claims_of(user, ("name",), locales) == told
+    assert claims_of(user, ("sub#fr", "email#fr", "name#de"), locales) == {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
@@ -177,8 +177,8 @@ class ClientSessions(Protocol):
         """
         ...
 
-    def liveness_with_user(self, sid: UUID, now: datetime) -> tuple[Liveness, User] | None:
-        """The same with the user's claims, for userinfo, still one statement."""
+    def liveness_with_user(self, sid: UUID, now: datetime) -> tuple[Liveness, User, Mapping[str, object]] | None:
+        """The same with the user's claims and the client's metadata, for userinfo, still one statement."""
         ...
 
     def of_user(self, user_id: UUID) -> Sequence[ClientSession]:
