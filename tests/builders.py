@@ -20,6 +20,7 @@ from idp.domain.interaction import AuthorizationRequest, Interaction
 from idp.domain.key import KeyState, SigningKey
 from idp.domain.outbox import OutboxMessage
 from idp.domain.polled import PolledKind, PolledRequest
+from idp.domain.pushed_request import PushedRequest
 from idp.domain.refresh import RefreshFamily
 from idp.domain.revocation import Revocation, RevocationKind
 from idp.domain.scope import Resource, Scope
@@ -130,6 +131,15 @@ def an_interaction(request: AuthorizationRequest | None = None, **members: Any) 
     return _made(Interaction, members, {
         "id": uuid4().hex + uuid4().hex, "request": request or a_request(), "created_at": NOW,
         "expires_at": NOW + timedelta(hours=1),
+    })  # fmt: skip
+
+
+def a_pushed_request(client: Client, **members: Any) -> PushedRequest:
+    """A request that its client pushed just now."""
+    return _made(PushedRequest, members, {
+        "reference_hash": a_hash(), "client_id": client.client_id, "signed": False, "created_at": NOW,
+        "parameters": (("scope", "openid"), ("resource", "https://a.example"), ("resource", "https://b.example")),
+        "expires_at": NOW + timedelta(seconds=60),
     })  # fmt: skip
 
 

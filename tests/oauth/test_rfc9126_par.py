@@ -8,7 +8,21 @@ from urllib.parse import urlencode
 
 import pytest
 
-from ..provider import CALLBACK, ISSUER, App, Browser, Provider, a_page, answer_of, answered, refused, sent_back
+from idp.domain.throttle import Brake
+
+from ..provider import (
+    CALLBACK,
+    ISSUER,
+    App,
+    Browser,
+    Provider,
+    a_page,
+    answer_of,
+    answered,
+    refused,
+    running,
+    sent_back,
+)
 
 PREFIX = "urn:ietf:params:oauth:request_uri:"
 
@@ -222,6 +236,31 @@ def test_a_changed_registration_counts_when_the_reference_is_used(provider: Prov
     with provider.stores.work():
         provider.services.clients.update(app.id, {"redirect_uris": ["https://photos.example/other"]})
     a_page(use(provider, app, ada, uri))
+
+
+@pytest.mark.spec("RFC 9126", "5")
+def test_an_operator_may_bind_everybody_to_push(database: str) -> None:
+    with running(database, require_pushed_requests=True, pushed_request_life=5) as provider:
+        ada, app = provider.sign_in(), provider.register(trusted=True)
+        sent_back(provider.authorize(app, ada), "invalid_request")
+        uri = pushed(provider, app)
+        assert "code" in answer_of(use(provider, app, ada, uri))
+        uri = pushed(provider, app)
+        with provider.clock.later(6):
+            a_page(use(provider, app, ada, uri))
+        found = answered(provider.get("/.well-known/openid-configuration"))
+        assert found["require_pushed_authorization_requests"] is True
+
+
+@pytest.mark.spec("RFC 9126", "2.3")
+def test_who_pushes_without_a_secret_is_braked(alone: Provider, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Anybody can name a public client, and each request is kept for a while."""
+    brake = Brake(b"x" * 16, 2, 60)
+    monkeypatch.setattr("idp.oauth.rfc9126_par.pushed_request_brakes", lambda *_: (brake,))
+    app = alone.register(token_endpoint_auth_method="none")
+    statuses = [push(alone, app).status_code for _ in range(3)]
+    assert statuses == [201, 201, 429]
+    assert push(alone, alone.register()).status_code == 201, "a secret is proof enough"
 
 
 @pytest.mark.spec("RFC 9126", "5")

@@ -13,7 +13,7 @@ from sqlalchemy import Engine, text
 from idp.domain.interaction import AuthorizationRequest
 from idp.domain.ports import Stores
 
-from ..builders import DAY, NOW, a_client, a_code, a_hash, a_refresh_family, a_request, an_interaction
+from ..builders import DAY, NOW, a_client, a_code, a_hash, a_pushed_request, a_refresh_family, a_request, an_interaction
 from .people import SignedIn, joined, race, sign_in
 
 MINUTE = timedelta(seconds=60)
@@ -55,6 +55,27 @@ def test_an_expired_code_is_not_claimed(stores: Stores) -> None:
     stores.codes.add(code)
     assert not stores.codes.claim(code.code_hash, code.expires_at)
     assert stores.codes.claim(code.code_hash, code.expires_at - timedelta(microseconds=1))
+
+
+# ── pushed requests ───────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_pushed_request_comes_back_as_it_was(stores: Stores) -> None:
+    who = sign_in(stores)
+    pushed = a_pushed_request(who.client, signed=True, parameters=(("state", "\u00e9 \U0001f600"), ("resource", "a")))
+    stores.pushed_requests.add(pushed)
+    assert stores.pushed_requests.get(pushed.reference_hash) == pushed
+    assert stores.pushed_requests.get(a_hash()) is None
+
+
+@pytest.mark.promise("P4")
+def test_of_fifty_answers_to_a_pushed_request_one_is_given(stores: Stores) -> None:
+    who = sign_in(stores)
+    pushed = a_pushed_request(who.client)
+    stores.pushed_requests.add(pushed)
+    late = pushed.expires_at + MINUTE  # whoever came in time may take their time
+    assert sum(race(50, lambda _number: stores.pushed_requests.claim(pushed.reference_hash, late))) == 1
+    assert stores.pushed_requests.get(pushed.reference_hash) == replace(pushed, used_at=late)
 
 
 # ── refresh families ──────────────────────────────────────────────────────────────────────────────

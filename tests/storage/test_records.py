@@ -10,6 +10,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import Engine
 
+from idp.domain.authorization_details import DetailType
 from idp.domain.client import AuthMethod, ClientOrigin, GrantType
 from idp.domain.key import KeyState
 from idp.domain.ports import Stores
@@ -158,6 +159,22 @@ def test_a_resource_outlives_its_server(stores: Stores) -> None:
     stores.resources.add(api, ())
     stores.clients.delete(server.client_id)
     assert stores.resources.list() == [(replace(api, client_id=None), ())]
+
+
+def test_types_of_details_are_kept_with_their_resource(stores: Stores) -> None:
+    api = a_resource()
+    stores.resources.add(api, [])
+    members = {"properties": {"amount": {"type": "string"}}, "required": ["amount"]}
+    kind = DetailType(name="payment", resource=api.identifier, sentence="Pay", members=members, created_at=NOW)
+    stores.detail_types.add(kind)
+    assert stores.detail_types.list() == (kind,)
+    assert stores.detail_types.some(["payment", "payment", "other"]) == {"payment": kind}
+    assert stores.detail_types.some(["other"]) == {}
+    with pytest.raises(Conflict):
+        stores.detail_types.add(kind)
+    assert stores.resources.delete(api.identifier)
+    assert stores.detail_types.list() == ()
+    assert not stores.detail_types.delete("payment")
 
 
 # ── signing keys ──────────────────────────────────────────────────────────────────────────────────
