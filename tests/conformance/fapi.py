@@ -12,6 +12,7 @@ import jwt
 import requests
 
 from idp.domain.client import ClientOrigin
+from idp.domain.fapi2 import Fapi2
 from tests.provider import CHALLENGE, ISSUER, VERIFIER
 
 from .browser import Browser
@@ -21,7 +22,6 @@ from .suite import Suite
 
 SIGNED = "fapi2-message-signing-final-test-plan"
 API = "userinfo_endpoint"
-_ALGS, _SIGNS = "id_token_signing_alg_values_supported", "ES256"
 _numbers = itertools.count(1)
 
 
@@ -175,20 +175,15 @@ class FapiClient(RelyingParty):
 def fapi_client(suite: Suite, name: str = "suite", more_keys: tuple[dict[str, Any], ...] = ()) -> FapiClient:
     """A client under the policy ``fapi2``, as an operator sets it up; answers are signed where messages are."""
     signing = key("ES256", name)
-    signed = suite.plan == SIGNED
+    policy = Fapi2.MESSAGE_SIGNING if suite.plan == SIGNED else Fapi2.SECURITY_PROFILE
     metadata = suite.metadata(
         client_name=f"FAPI {name}", redirect_uris=[f"https://suite.example/{name}/callback"],
         token_endpoint_auth_method="private_key_jwt", jwks={"keys": [signing.jwk, *more_keys]},
-        id_token_signed_response_alg="ES256" if _SIGNS in suite.discovery[_ALGS] else None,
-        dpop_bound_access_tokens=True,
-        require_pushed_authorization_requests=True,
-        authorization_signed_response_alg="ES256" if signed else None,
-        require_signed_request_object=True if signed else None,
     )  # fmt: skip
     services = suite.provider.services
     with services.work():
-        client = services.clients.create(metadata, origin=ClientOrigin.OPERATOR, pkce_required=True).client
-    registered = {**metadata, "client_id": client.client_id}
+        client = services.clients.create(metadata, origin=ClientOrigin.OPERATOR, fapi2=policy).client
+    registered = {**metadata, "id_token_signed_response_alg": "ES256", "client_id": client.client_id}
     return FapiClient(suite, registered, signing, key("ES256", f"holder of {name}"))
 
 

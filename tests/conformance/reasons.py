@@ -33,8 +33,6 @@ WAITING: dict[str, str] = {
     "oidcc-registration-sector-uri": "pairwise subjects",
     "oidcc-registration-sector-bad": "pairwise subjects",
     "oidcc-3rd_party-init-login": "a link to initiate_login_uri",
-    _FAPI + "ensure-signed-client-assertion-with-RS256-fails": "the policy fapi2",
-    _FAPI + "ensure-signed-request-object-with-RS256-fails": "the policy fapi2",
     **dict.fromkeys(PLANS["fapi-ciba-id1-test-plan"], "CIBA"),
 }
 """While this issue is under way: what other rooms are still landing; such a test may fail."""

@@ -85,8 +85,9 @@ SPECIFICATIONS = (
     _spec("OAuth 2.0 Multiple Response Type Encoding Practices", "response modes", "oauth/response_modes.py"),
     _spec("OAuth 2.0 Form Post Response Mode", "", "oauth/response_modes.py"),
     _partly("JARM", "signed authorization responses", "signed, not encrypted", "oidc/jarm.py"),
-    _partly("FAPI 2.0 Security Profile", "final", "the client policy fapi2 is on its way", "oauth/"),
-    _partly("FAPI 2.0 Message Signing", "final", "the client policy fapi2 is on its way", "oauth/"),
+    _spec("FAPI 2.0 Security Profile", "final; a client's policy", "domain/fapi2.py"),
+    _partly("FAPI 2.0 Message Signing", "final; a client's policy", "no HTTP message "
+            "signatures at resources", "domain/fapi2.py", "oauth/rfc9101_request_object.py", "oidc/jarm.py"),
     _not("OpenID Connect Session Management 1.0", "its frames need third-party cookies, which browsers block; "
          "back-channel and front-channel logout, and the log of revocations, tell clients instead"),
     _not("Implicit, hybrid and password grants", "OAuth 2.1 removed them (RFC 9700 2.1.2, 2.4): "
