@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from urllib.parse import urlsplit
 from uuid import UUID
 
 from .. import jose
@@ -163,7 +162,7 @@ def _device(issuer: TrustedIssuer, user: User, client: Client, now: datetime) ->
     name = "\0".join(("jwt-bearer", issuer.issuer, str(user.id), client.client_id))
     return Device(
         id=UUID(bytes=hashlib.sha256(name.encode()).digest()[:16], version=4), user_id=user.id, secret_hash=None,
-        name=client.client_name, user_agent=f"by {urlsplit(issuer.issuer).hostname or issuer.issuer}"[:400],
+        name=client.client_name, user_agent="",
         created_at=now, last_seen_at=now,
     )  # fmt: skip
 

@@ -75,10 +75,10 @@ def device_card(view: DeviceView, now: datetime) -> DeviceCard:
 
 
 def _without_session(view: DeviceView) -> str:
-    if any(app.by_code for app in view.apps):
-        return gettext("Connected with a code, %(when)s", when=exactly(view.device.created_at))
     if not view.device.user_agent:
         return gettext("An app of its own, connected %(when)s", when=exactly(view.device.created_at))
+    if any(app.by_code for app in view.apps):
+        return gettext("Connected with a code, %(when)s", when=exactly(view.device.created_at))
     return gettext("Only apps still have access here")
 
 

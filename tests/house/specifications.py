@@ -56,7 +56,8 @@ SPECIFICATIONS = (
     _spec("RFC 8252", "native apps", "oauth/rfc8252_loopback.py"),
     _spec("RFC 8414", "server metadata", "oauth/rfc8414_metadata.py"),
     _spec("RFC 8628", "device grant", "oauth/rfc8628_device.py", "web/device_code.py"),
-    _spec("RFC 8693", "token exchange", "oauth/rfc8693_token_exchange.py"),
+    _partly("RFC 8693", "token exchange", "access tokens for access tokens; an actor is a client",
+            "oauth/rfc8693_token_exchange.py", "services/exchange.py"),
     _spec("RFC 8705", "mutual TLS", "oauth/rfc8705_mtls.py"),
     _spec("RFC 8707", "resource indicators", "oauth/rfc8707_resource.py"),
     _spec("RFC 8725", "JWT best current practice", "jose.py"),
@@ -82,6 +83,8 @@ SPECIFICATIONS = (
     _spec("OpenID Connect RP-Initiated Logout 1.0", "", "oidc/rp_initiated_logout.py"),
     _spec("OpenID Connect Back-Channel Logout 1.0", "", "oidc/backchannel_logout.py"),
     _spec("OpenID Connect Front-Channel Logout 1.0", "", "oidc/frontchannel_logout.py"),
+    _partly("CIBA Core", "OpenID Connect Client-Initiated Backchannel Authentication 1.0", "poll and ping; no push, no "
+            "user codes, no signed requests, no login_hint_token", "oidc/ciba.py", "web/approvals.py"),
     _spec("OAuth 2.0 Multiple Response Type Encoding Practices", "response modes", "oauth/response_modes.py"),
     _spec("OAuth 2.0 Form Post Response Mode", "", "oauth/response_modes.py"),
     _partly("JARM", "signed authorization responses", "signed, not encrypted", "oidc/jarm.py"),
