@@ -99,6 +99,17 @@ def test_a_sign_out_on_our_own_page_goes_by_way_of_the_apps(provider: Provider, 
     assert provider.visit(ada, "/logout/apps").headers["Location"] == "/signed-out"
 
 
+def test_each_database_tells_what_ended_with_the_session_from_what_ended_before(both: Provider) -> None:
+    app = both.register(post_logout_redirect_uris=[BYE], frontchannel_logout_uri=FRONT)
+    music = both.register("Music", redirect_uris=[MUSIC], frontchannel_logout_uri="https://music.example/front")
+    ada = both.sign_in()
+    hint = both.tokens(app, ada)["id_token"]
+    gone = both.tokens(music, ada)
+    both.revoke(music, gone["access_token"])
+    page = sign_out(both, ada, id_token_hint=hint)
+    assert [urlsplit(frame).hostname for frame in frames(page)] == ["photos.example"]
+
+
 def test_who_is_signed_in_or_unknown_tells_nobody(provider: Provider, app: App, ada: Browser) -> None:
     """Anybody may link to it: it ends nothing and shows nothing."""
     provider.tokens(app, ada)
