@@ -3,8 +3,7 @@
 Section numbers are those of draft-ietf-oauth-client-id-metadata-document-01.
 
 Why the row of a client: consent, sessions and codes refer to one, and what was read last is what a token
-request is measured by. Why earlier consent goes when redirect URIs are added or keys change (section 6.3):
-people allowed an app that answered elsewhere, or that proved itself otherwise.
+request is measured by. What a change does to earlier consent (section 6.3) is ``Clients``' to say.
 """
 
 from __future__ import annotations
@@ -38,15 +37,4 @@ class DescribedClients:
         except MetadataProblem as problem:
             raise ProtocolError(problem.code, problem.text, section="RFC 7591 3.2.2") from None
         held = self._stores.clients.hold(client_id)
-        client = self._clients.describe(held, client_id, metadata, until)
-        if held is not None and _speaks_otherwise(held, client):
-            self._stores.consents.withdraw_client(client_id)
-        return client
-
-
-def _speaks_otherwise(old: Client, new: Client) -> bool:
-    """Section 6.3: does it answer where it did not, or prove itself by another key or method?"""
-    proof = ("token_endpoint_auth_method", "jwks", "jwks_uri")
-    return bool(set(new.redirect_uris) - set(old.redirect_uris)) or any(
-        getattr(old, member) != getattr(new, member) for member in proof
-    )
+        return self._clients.describe(held, client_id, metadata, until)

@@ -126,6 +126,7 @@ class Clients:
             self._record("client.created", client, f"client:{client_id}")
         elif document(known) != document(client):
             self._save(client, "client.changed", f"client:{client_id}")
+            self._ask_anew(known, client)
         else:
             self._stores.clients.save(client)
         return client
@@ -160,6 +161,7 @@ class Clients:
         if token is not None:
             changed = replace(changed, registration_token_hash=secret_hash(token))
         self._save(changed, "client.changed", by)
+        self._ask_anew(client, changed)
         return NewClient(client=changed, client_secret=secret, registration_access_token=token)
 
     def update(self, client_id: str, changes: Mapping[str, object], **operator: object) -> Client:
@@ -274,6 +276,16 @@ class Clients:
     def _end(self, client: Client, reason: EndReason, by: str) -> None:
         self._stores.consents.withdraw_client(client.client_id)  # before the codes: the order of locks
         self._sessions.end_session(WholeClient(client.client_id), reason, by=by)
+
+    def _ask_anew(self, old: Client, new: Client) -> None:
+        """Consent goes when an app that describes itself answers where it did not, or proves itself otherwise.
+
+        People allowed another app than that: whoever gets hold of a registration, or of the host of a
+        metadata document, must not get codes without a question. New keys alone are good custom.
+        """
+        added = set(new.redirect_uris) - set(old.redirect_uris)
+        if added or new.token_endpoint_auth_method is not old.token_endpoint_auth_method:
+            self._stores.consents.withdraw_client(new.client_id)
 
     def _save(self, client: Client, kind: str, by: str) -> None:
         if not self._stores.clients.save(replace(client, updated_at=self._stores.clock.now())):

@@ -188,6 +188,21 @@ def test_read(provider: Provider) -> None:
     assert found == {name: value for name, value in client.items() if name not in secret}
 
 
+@pytest.mark.spec("ASVS", "10.7.1")
+def test_people_are_asked_anew_by_an_app_that_answers_elsewhere(provider: Provider) -> None:
+    """Whoever gets hold of a registration access token gets no code without a question."""
+    client, ada = made(provider), provider.sign_in()
+    assert ada.user is not None
+    app = App(provider.services.clients.get(client["client_id"]), client.get("client_secret"), CALLBACK)
+    provider.consent(ada.user, app)
+    other = {"client_id": client["client_id"], "redirect_uris": [CALLBACK], "client_name": "Renamed"}
+    client = answered(manage(provider, client, "PUT", other))
+    assert "code" in answer_of(provider.authorize(app, ada, prompt="none"))
+    added = {**other, "redirect_uris": [CALLBACK, "https://evil.example/callback"]}
+    answered(manage(provider, client, "PUT", added))
+    assert answer_of(provider.authorize(app, ada, prompt="none"))["error"] == "consent_required"
+
+
 @pytest.mark.spec("RFC 7592", "2.2")
 def test_replace_as_a_whole_and_renew_the_token(provider: Provider) -> None:
     client = made(provider, client_uri="https://photos.example", scope="openid email")
