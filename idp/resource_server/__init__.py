@@ -10,7 +10,8 @@ Each route says how it knows that a session lives: ``mode="local"`` believes a s
 expires, ``mode="introspect"`` (the default) asks the issuer about each token (RFC 7662), ``mode="stream"``
 follows the issuer's revocations and decides in memory, or asks when it cannot vouch for them.
 
-Map: ``verifier`` is the front door, ``requirement`` what one route asks; ``signed_tokens`` checks and
+Map: ``verifier`` is the front door, ``requirement`` what one route asks, ``possession`` what the sender of a
+bound token must prove (DPoP, mutual TLS); ``signed_tokens`` checks and
 remembers signatures, over ``jws`` (form), ``keys`` (which may verify) and ``access_token`` (RFC 9068);
 ``issuer`` finds endpoints and keys (RFC 8414, RFC 7517); ``introspection`` asks; ``follower`` is the thread
 that reads the revocation log, by ``log_reader``, ``event_stream``, ``revocation_page`` and ``own_token``,
@@ -23,6 +24,7 @@ tokens of open connections; ``transport`` is the only way out to the network; ``
 from .access_token import AccessToken
 from .errors import (
     InsufficientScope,
+    ProofInvalid,
     StepUpRequired,
     TokenError,
     TokenInvalid,
@@ -30,6 +32,7 @@ from .errors import (
     VerifierUnavailable,
 )
 from .live import EndReason, Watch
+from .possession import Sender
 from .requirement import Mode, Requirement
 from .rfc9728_metadata import ProtectedResource
 from .verifier import Verifier
@@ -39,8 +42,10 @@ __all__ = [
     "EndReason",
     "InsufficientScope",
     "Mode",
+    "ProofInvalid",
     "ProtectedResource",
     "Requirement",
+    "Sender",
     "StepUpRequired",
     "TokenError",
     "TokenInvalid",

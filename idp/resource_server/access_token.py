@@ -21,7 +21,8 @@ class AccessToken:
     """Who calls, through which client, with what rights.
 
     ``sid`` is the session record that decides over this token; None for a client that acts for
-    itself, whose ``sub`` is its ``client_id``. ``iat``, ``exp`` and ``auth_time`` are in seconds since
+    itself, whose ``sub`` is its ``client_id``. ``confirmation`` is what its sender must prove (``cnf``); empty
+    for a bearer token. ``iat``, ``exp`` and ``auth_time`` are in seconds since
     1970.
     """
 
@@ -34,6 +35,7 @@ class AccessToken:
     exp: int
     auth_time: int | None
     acr: str | None
+    confirmation: Mapping[str, str]
     claims: Mapping[str, Any] = field(repr=False)
 
     def allows(self, *scopes: str) -> bool:
@@ -47,9 +49,6 @@ def read_claims(claims: Mapping[str, Any]) -> AccessToken:
         _require(isinstance(claims.get(name), str) and claims[name] != "", name)
     for name in _TIMES:
         _require(_is_int(claims.get(name)), name)
-    if "cnf" in claims:
-        # RFC 9449 section 7.2, RFC 8705 section 3: a bound token is nothing without its proof
-        raise TokenInvalid("this token is bound to a key and cannot be used as a bearer token")
     return AccessToken(
         sub=claims["sub"],
         client_id=claims["client_id"],
@@ -60,6 +59,7 @@ def read_claims(claims: Mapping[str, Any]) -> AccessToken:
         exp=claims["exp"],
         auth_time=_seconds(claims, "auth_time"),
         acr=_text(claims, "acr"),
+        confirmation=_confirmation(claims.get("cnf")),
         claims=MappingProxyType(dict(claims)),
     )
 
@@ -95,6 +95,15 @@ def _scope(value: object) -> tuple[str, ...]:
     if not isinstance(value, str):
         raise TokenInvalid("the claim scope is missing or has a wrong type")
     return tuple(word for word in value.split(" ") if word)
+
+
+def _confirmation(value: object) -> Mapping[str, str]:
+    """RFC 7800 section 3.1; one that says nothing binds to nothing that could be proven, so it is refused."""
+    if value is None:
+        return MappingProxyType({})
+    if not isinstance(value, dict) or not value or not all(isinstance(item, str) for item in value.values()):
+        raise TokenInvalid("this token is bound in a way that is not supported")
+    return MappingProxyType(dict(value))
 
 
 def _text(claims: Mapping[str, Any], name: str) -> str | None:

@@ -25,8 +25,10 @@ from .asgi_live import Live
 from .asgi_types import App, Receive, Scope, Send
 from .asgi_waiting import admit
 from .errors import TokenError
+from .possession import Sender
 from .requirement import Mode
 from .rfc9728_metadata import ProtectedResource, Reply
+from .verifier import Verifier
 
 _POLICY_VIOLATION = 1008
 
@@ -62,7 +64,9 @@ class BearerMiddleware:
     async def _guard(self, scope: Scope, receive: Receive, send: Send) -> None:
         authorization = authorization_of(scope)
         try:
-            token = await admit(self._resource.verifier, authorization, self._needed)
+            token = await admit(
+                self._resource.verifier, authorization, self._needed, sender_of(self._resource.verifier, scope)
+            )
         except TokenError as error:
             await refuse(scope, receive, send, self._resource.refusal(error))
             return
@@ -72,8 +76,19 @@ class BearerMiddleware:
 
 def authorization_of(scope: Scope) -> str | None:
     """The header, joined if it was sent more than once, as WSGI servers do; such a one is refused."""
-    found = [value.decode("latin-1") for name, value in scope["headers"] if name.lower() == b"authorization"]
+    return header_of(scope, "authorization")
+
+
+def header_of(scope: Scope, wanted: str) -> str | None:
+    """One header, joined if it was sent more than once."""
+    key = wanted.lower().encode("latin-1")
+    found = [value.decode("latin-1") for name, value in scope["headers"] if name.lower() == key]
     return ",".join(found) if found else None
+
+
+def sender_of(verifier: Verifier, scope: Scope) -> Sender:
+    """What a connection proves; a WebSocket is opened by GET (RFC 6455 section 4.1)."""
+    return verifier.sender(scope.get("method", "GET"), scope["path"], lambda name: header_of(scope, name))
 
 
 async def answer(send: Send, reply: Reply, kind: str = "http") -> None:

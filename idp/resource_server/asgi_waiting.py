@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from .access_token import AccessToken
 from .errors import VerifierUnavailable
 from .forks import in_child
+from .possession import Sender
 from .requirement import Requirement
 from .verifier import Verifier
 
@@ -33,12 +34,16 @@ class _Threads:
 _threads = _Threads()
 
 
-async def admit(verifier: Verifier, authorization: str | None, requirement: Requirement) -> AccessToken:
+async def admit(
+    verifier: Verifier, authorization: str | None, requirement: Requirement, sender: Sender
+) -> AccessToken:  # fmt: skip
     """``Verifier.admit`` for an event loop. Raises TokenError, in time even if all threads are busy."""
-    token = verifier.admit_at_once(authorization, requirement)
+    token = verifier.admit_at_once(authorization, requirement, sender)
     if token is not None:
         return token
-    asking = asyncio.get_running_loop().run_in_executor(_threads.pool, verifier.admit, authorization, requirement)
+    asking = asyncio.get_running_loop().run_in_executor(
+        _threads.pool, verifier.admit, authorization, requirement, sender
+    )  # fmt: skip
     try:
         return await asyncio.wait_for(asking, verifier.timeout + _GRACE_SECONDS)
     except TimeoutError:

@@ -32,6 +32,7 @@ from django.utils.module_loading import import_string
 
 from .asgi_waiting import admit
 from .errors import TokenError
+from .possession import Sender
 from .requirement import Mode, Requirement
 from .rfc9728_metadata import ProtectedResource, Reply
 from .verifier import Verifier
@@ -98,7 +99,9 @@ class BearerMiddleware:
         if self._needed is None or getattr(view, _PUBLIC, False) or getattr(view, _GUARDED, False):
             return None
         try:
-            request.access_token = self._resource.verifier.admit(_authorization(request), self._needed)
+            request.access_token = self._resource.verifier.admit(
+                _authorization(request), self._needed, _sender(self._resource.verifier, request)
+            )
         except TokenError as error:
             return _response(self._resource.refusal(error))
         return None
@@ -111,7 +114,7 @@ class BearerMiddleware:
 def _guard(view: Callable[..., Any], verifier: Verifier, needed: Requirement) -> Any:
     @functools.wraps(view)
     def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        request.access_token = verifier.admit(_authorization(request), needed)
+        request.access_token = verifier.admit(_authorization(request), needed, _sender(verifier, request))
         return view(request, *args, **kwargs)
 
     return guarded
@@ -120,7 +123,7 @@ def _guard(view: Callable[..., Any], verifier: Verifier, needed: Requirement) ->
 def _guard_async(view: Callable[..., Any], verifier: Verifier, needed: Requirement) -> Any:
     @functools.wraps(view)
     async def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        request.access_token = await admit(verifier, _authorization(request), needed)
+        request.access_token = await admit(verifier, _authorization(request), needed, _sender(verifier, request))
         return await view(request, *args, **kwargs)
 
     return guarded
@@ -129,6 +132,10 @@ def _guard_async(view: Callable[..., Any], verifier: Verifier, needed: Requireme
 def _authorization(request: HttpRequest) -> str | None:
     value = request.headers.get("Authorization")
     return None if value is None else str(value)
+
+
+def _sender(verifier: Verifier, request: HttpRequest) -> Sender:
+    return verifier.sender(str(request.method), request.path, request.headers.get)
 
 
 def _response(reply: Reply) -> HttpResponse:

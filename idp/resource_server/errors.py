@@ -3,6 +3,7 @@
     TokenError
     ├── TokenMissing          401, a challenge without an error code (section 3.1, last paragraph)
     ├── TokenInvalid          401 invalid_token
+    ├── ProofInvalid          401 invalid_dpop_proof (RFC 9449 section 7.1)
     ├── StepUpRequired        401 insufficient_user_authentication (RFC 9470): sign in again, or better
     ├── InsufficientScope     403 insufficient_scope, names the scope that is needed
     └── VerifierUnavailable   503 with Retry-After: nobody could say, so nobody is let in
@@ -18,6 +19,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+PROOF_ALGS = ("ES256", "EdDSA", "PS256")
+"""By which a DPoP proof may be signed."""
+
 
 def _quoted(text: str) -> str:
     """A quoted-string holding only what RFC 6750 section 3 allows in ``error_description``."""
@@ -29,6 +33,7 @@ class TokenError(Exception):
 
     status = 401
     error: str | None = None
+    scheme = "Bearer"
 
     def __init__(self, description: str) -> None:
         super().__init__(description)
@@ -42,10 +47,11 @@ class TokenError(Exception):
 
     def challenge(self, realm: str | None = None, metadata: str | None = None) -> str:
         """The value of ``WWW-Authenticate``; ``metadata`` is the address of the API's own (RFC 9728)."""
-        known = {"realm": realm, **self.parameters(), "resource_metadata": metadata}
+        algs = " ".join(PROOF_ALGS) if self.scheme == "DPoP" else None
+        known = {"realm": realm, **self.parameters(), "algs": algs, "resource_metadata": metadata}
         parameters = {name: value for name, value in known.items() if value}
         listed = ", ".join(f"{name}={_quoted(value)}" for name, value in parameters.items())
-        return f"Bearer {listed}".rstrip()
+        return f"{self.scheme} {listed}".rstrip()
 
     def headers(self, realm: str | None = None, metadata: str | None = None) -> dict[str, str]:
         """The headers of the answer; it must not be cached, as it is true of this moment alone."""
@@ -67,6 +73,12 @@ class TokenInvalid(TokenError):
     """The token is malformed, expired, for somebody else, or its session has ended."""
 
     error = "invalid_token"
+
+
+class ProofInvalid(TokenError):
+    """The DPoP proof that came with the token is missing or does not hold (RFC 9449 section 7.1)."""
+
+    error = "invalid_dpop_proof"
 
 
 class StepUpRequired(TokenError):

@@ -27,6 +27,7 @@ from flask import Flask, Response, g, request
 
 from .access_token import AccessToken
 from .errors import TokenError
+from .possession import Sender
 from .requirement import Mode
 from .rfc9728_metadata import ProtectedResource, Reply
 from .verifier import Verifier
@@ -53,7 +54,7 @@ def require_token(
     def decorate(view: Callable[P, R]) -> Callable[P, R]:
         @functools.wraps(view)
         def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
-            g.access_token = verifier.admit(request.headers.get("Authorization"), needed)
+            g.access_token = verifier.admit(request.headers.get("Authorization"), needed, _sender(verifier))
             return view(*args, **kwargs)
 
         return guarded
@@ -79,6 +80,10 @@ def init_app(app: Flask, resource: ProtectedResource) -> None:
     app.register_error_handler(TokenError, refuse)
     if resource.metadata_path is not None:
         app.add_url_rule(resource.metadata_path, "oauth_protected_resource", metadata)
+
+
+def _sender(verifier: Verifier) -> Sender:
+    return verifier.sender(request.method, request.script_root + request.path, request.headers.get)
 
 
 def _response(reply: Reply) -> Response:

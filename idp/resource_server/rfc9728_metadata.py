@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit, urlunsplit
 
-from .errors import TokenError, VerifierUnavailable
+from .errors import PROOF_ALGS, TokenError, VerifierUnavailable
 from .requirement import words
 from .transport import origin_of
 from .verifier import Verifier
@@ -54,6 +54,7 @@ class ProtectedResource:
             "authorization_servers": [verifier.issuer],
             "scopes_supported": list(words(scopes)),
             "bearer_methods_supported": ["header"],
+            "dpop_signing_alg_values_supported": list(PROOF_ALGS),
             "resource_name": name,
             "resource_documentation": documentation,
         }

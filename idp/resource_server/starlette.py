@@ -32,7 +32,7 @@ from starlette.responses import Response
 from starlette.websockets import WebSocket, WebSocketState
 
 from .access_token import AccessToken
-from .asgi import authorization_of
+from .asgi import authorization_of, sender_of
 from .asgi_waiting import admit
 from .errors import TokenError
 from .live import EndReason
@@ -59,7 +59,7 @@ def require_token(
     needed = verifier.require(scope=scope, mode=mode, acr_values=acr_values, max_age=max_age)
 
     async def token_of(connection: HTTPConnection) -> AccessToken:
-        return await admit(verifier, authorization_of(connection.scope), needed)
+        return await admit(verifier, authorization_of(connection.scope), needed, sender_of(verifier, connection.scope))
 
     return token_of
 

@@ -15,26 +15,26 @@ token; if that cannot be, VerifierUnavailable (503). Silence is never a yes, and
 
 from __future__ import annotations
 
-import re
 import weakref
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Self
+from urllib.parse import urlsplit
 
 from .access_token import AccessToken
 from .clock import wall
-from .errors import TokenInvalid, TokenMissing, VerifierUnavailable
+from .errors import TokenError, VerifierUnavailable
 from .follower import Follower
 from .introspection import Introspection, basic
 from .issuer import Issuer
 from .live import PATIENCE_SECONDS, OnEnd, Watch, Watches
 from .log_reader import LogReader
 from .own_token import OwnToken
+from .possession import NOBODY, Possession, Presented, Sender, own_url, presented
 from .requirement import MODES, Mode, Requirement, words
 from .revocation_state import RevocationState
 from .signed_tokens import SignedTokens
-from .transport import Transport
-
-_BEARER = re.compile(r"bearer +(?P<token>\S+) *", re.IGNORECASE)
+from .transport import Transport, origin_of
 
 
 class Verifier:
@@ -44,6 +44,11 @@ class Verifier:
     own, for the modes that ask. ``mode`` is for routes that name none. In seconds: ``leeway`` (clock
     difference), ``timeout``, ``introspection_cache`` (at most 1), ``bound`` (how long a proof holds that
     the revocations in memory are complete). ``remembered`` is how many verified tokens are kept.
+
+    ``origin`` is where clients reach this API (https://api.example.com), for DPoP proofs name their address;
+    the audience's, if that is an address. ``certificate_header`` is the header in which the proxy before this
+    API says the client's TLS certificate: it must drop what clients send by that name, and be the only way
+    here. ``sender_constrained`` refuses tokens that are bound to nothing.
     """
 
     def __init__(
@@ -59,12 +64,17 @@ class Verifier:
         introspection_cache: float = 0.0,
         bound: float = 0.25,
         remembered: int = 10_000,
+        origin: str | None = None,
+        certificate_header: str | None = None,
+        sender_constrained: bool = False,
     ) -> None:
         if not 0 < bound <= 5:
             raise ValueError("the bound is more than 0 and at most 5 s")
         transport = Transport(issuer, timeout=timeout)
         self.issuer, self.audience, self.timeout = issuer, audience, timeout
         self._leeway, self._mode = leeway, mode
+        self._origin, self._certificate_header = origin or _origin_of(audience), certificate_header
+        self._possession = Possession(required=sender_constrained)
         self._source = Issuer(issuer, transport)
         self._signed = SignedTokens(self._source, audience, leeway=leeway, remembered=remembered)
         self._revocations = RevocationState()
@@ -90,13 +100,22 @@ class Verifier:
         mode: Mode | None = None,
         acr_values: str | Iterable[str] = (),
         max_age: int | None = None,
+        sender: Sender = NOBODY,
     ) -> AccessToken:
         """Check the value of an ``Authorization`` header; ``scope`` is what the request needs, all of it.
 
+        ``sender`` (made by the method of that name) is what the request proves besides; a bound token needs it.
+
         ``acr_values`` and ``max_age`` ask for a sign-in of one of these kinds, not longer ago (RFC 9470).
-        Raises TokenMissing, TokenInvalid, StepUpRequired, InsufficientScope or VerifierUnavailable.
+        Raises TokenMissing, TokenInvalid, ProofInvalid, StepUpRequired, InsufficientScope or VerifierUnavailable.
         """
-        return self.admit(authorization, self.require(scope=scope, mode=mode, acr_values=acr_values, max_age=max_age))
+        needed = self.require(scope=scope, mode=mode, acr_values=acr_values, max_age=max_age)
+        return self.admit(authorization, needed, sender)
+
+    def sender(self, method: str, path: str, header: Callable[[str], str | None]) -> Sender:
+        """What a request proves: its method, its path (decoded), and how to look up one of its headers."""
+        certificate = header(self._certificate_header) if self._certificate_header else None
+        return Sender(method, own_url(self._origin, path), header("DPoP"), certificate)
 
     def require(
         self,
@@ -114,30 +133,41 @@ class Verifier:
             raise ValueError(f"mode {mode!r} needs the API's client_id and client_secret")
         return Requirement(mode, words(scope), words(acr_values), max_age)
 
-    def admit(self, authorization: str | None, requirement: Requirement) -> AccessToken:
+    def admit(self, authorization: str | None, requirement: Requirement, sender: Sender = NOBODY) -> AccessToken:
         """``verify`` for a requirement made before; may wait for the issuer."""
-        return self._admit(bearer_token(authorization), requirement)
+        shown = presented(authorization)
+        with _challenging(shown):
+            return self._admit(shown, requirement, sender)
 
-    def _admit(self, token: str, requirement: Requirement) -> AccessToken:
+    def _admit(self, shown: Presented, requirement: Requirement, sender: Sender) -> AccessToken:
+        token = shown.token
         verified = self._signed.at_once(token) or self._signed.verify(token)
+        self._possession.check(verified.token, shown, sender)
         if requirement.mode != "local" and not (requirement.mode == "stream" and self._revocations.vouches(verified)):
             self._ask(token, requirement.mode)
         requirement.check(verified.token, wall() - self._leeway)
         return verified.token
 
-    def admit_at_once(self, authorization: str | None, requirement: Requirement) -> AccessToken | None:
-        """``admit`` without waiting for anybody; None if the issuer must be asked. For event loops."""
-        token = bearer_token(authorization)
-        if requirement.mode == "introspect" or (verified := self._signed.at_once(token)) is None:
-            return None
-        if requirement.mode == "stream" and not self._revocations.vouches(verified):
-            return None
-        requirement.check(verified.token, wall() - self._leeway)
+    def admit_at_once(
+        self, authorization: str | None, requirement: Requirement, sender: Sender = NOBODY
+    ) -> AccessToken | None:
+        """``admit`` without waiting for anybody; None if the issuer must be asked. For event loops.
+
+        The proof is looked at last: it works once, and ``admit`` may come after.
+        """
+        shown = presented(authorization)
+        with _challenging(shown):
+            if requirement.mode == "introspect" or (verified := self._signed.at_once(shown.token)) is None:
+                return None
+            if requirement.mode == "stream" and not self._revocations.vouches(verified):
+                return None
+            self._possession.check(verified.token, shown, sender)
+            requirement.check(verified.token, wall() - self._leeway)
         return verified.token
 
     def check(self, token: str, mode: Mode | None = None) -> AccessToken:
-        """Check one access token, whatever it came with. Raises TokenInvalid or VerifierUnavailable."""
-        return self._admit(token, self.require(mode=mode))
+        """Check one bearer token, wherever it came from. Raises TokenInvalid or VerifierUnavailable."""
+        return self._admit(Presented(token, dpop=False), self.require(mode=mode), NOBODY)
 
     def _ask(self, token: str, mode: Mode) -> None:
         if mode == "stream" and self._follower is not None:
@@ -213,12 +243,25 @@ def _reading(
 
 
 def bearer_token(authorization: str | None) -> str:
-    """The token of an ``Authorization: Bearer`` header (RFC 6750 section 2.1). Raises TokenMissing.
+    """The token of an ``Authorization`` header, by whichever scheme it came. Raises TokenMissing."""
+    return presented(authorization).token
 
-    Query and form parameters are not looked at: tokens there end up in logs (RFC 9700 section 4.3.2).
-    """
-    if authorization is None or authorization.split(" ", 1)[0].lower() != "bearer":
-        raise TokenMissing
-    if (match := _BEARER.fullmatch(authorization)) is None:
-        raise TokenInvalid("the Authorization header is malformed")
-    return match["token"]
+
+@contextmanager
+def _challenging(shown: Presented) -> Iterator[None]:
+    """A refusal challenges by the scheme that was tried (RFC 9449 section 7.1)."""
+    try:
+        yield
+    except TokenError as error:
+        if shown.dpop:
+            error.scheme = "DPoP"
+        raise
+
+
+def _origin_of(audience: str) -> str | None:
+    try:
+        origin_of(audience)
+    except ValueError:
+        return None
+    parts = urlsplit(audience)
+    return f"{parts.scheme}://{parts.netloc}"

@@ -46,6 +46,7 @@ def test_the_document() -> None:
         "authorization_servers": [ISSUER],
         "scopes_supported": ["notes.read", "notes.write"],
         "bearer_methods_supported": ["header"],
+        "dpop_signing_alg_values_supported": ["ES256", "EdDSA", "PS256"],
         "resource_name": "Notes",
     }
 

@@ -153,7 +153,7 @@ def test_a_giant_token_is_refused(local: Verifier, issuer: FakeIssuer) -> None:
 
 
 @pytest.mark.spec("RFC 6750", "3.1")
-@pytest.mark.parametrize("header", [None, "", "Basic YTpi", "Bearertoken", "DPoP abc"])
+@pytest.mark.parametrize("header", [None, "", "Basic YTpi", "Bearertoken", "DPoPx abc"])
 def test_no_token_means_a_challenge_without_code(local: Verifier, header: str | None) -> None:
     with pytest.raises(TokenMissing) as caught:
         local.verify(header)
