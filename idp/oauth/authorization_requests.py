@@ -70,7 +70,7 @@ class AuthorizationRequests:
         refuse_repeats(parameters)
         _response_type(parameters, client)
         members: dict[str, Any] = {
-            "response_mode": read_response_mode(parameters, client),
+            "response_mode": read_response_mode(parameters, client, redirect_uri),
             "scope": scope_for_person(parameters, client),
             "code_challenge": read_challenge(parameters, client, self._settings.pkce_required),
             "resources": check_resources(parameters.lists["resource"], self._settings.issuer, self._tokens),

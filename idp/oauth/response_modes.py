@@ -73,22 +73,31 @@ class ResponseModes:
         return hand_off(target, client.client_name) if after_form else redirect_to_client(target)
 
 
-def read_response_mode(parameters: Parameters, client: Client) -> str:
+def read_response_mode(parameters: Parameters, client: Client, redirect_uri: str) -> str:
     """The mode of a request, or invalid_request for one that there is not, or not for this client."""
     mode, allowed = parameters.get("response_mode", _DEFAULT), modes_of(client)
     if mode not in allowed:
         raise invalid_request(
             f"response_mode must be one of: {', '.join(allowed)}", "OAuth 2.0 Multiple Response Types 2.1"
         )
+    if not _travels(mode, redirect_uri):
+        raise invalid_request(
+            "response_mode form_post needs an https redirect_uri", "OAuth 2.0 Multiple Response Types 2.1"
+        )
     return mode
 
 
-def mode_of_error(parameters: Parameters, client: Client) -> str:
+def mode_of_error(parameters: Parameters, client: Client, redirect_uri: str) -> str:
     """The mode in which a refusal is told: as asked, if that could be read and is allowed."""
     mode, allowed = parameters.get("response_mode", _DEFAULT), modes_of(client)
-    if mode in allowed and "response_mode" not in parameters.repeated:
+    if mode in allowed and "response_mode" not in parameters.repeated and _travels(mode, redirect_uri):
         return mode
     return _DEFAULT if _DEFAULT in allowed else allowed[0]
+
+
+def _travels(mode: str, redirect_uri: str) -> bool:
+    """A form cannot be posted to a native app's own scheme (RFC 8252 section 7.1): a person would be stuck."""
+    return not mode.startswith("form_post") or redirect_uri.startswith(("https:", "http:"))
 
 
 def modes_of(client: Client) -> tuple[str, ...]:

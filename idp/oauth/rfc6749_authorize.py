@@ -81,7 +81,7 @@ class AuthorizationEndpoint:
             redirect_uri = vetted_redirect_uri(parameters, client)
         except ProtocolError:
             raise error from None
-        way = WayBack(redirect_uri, parameters.get("state"), mode_of_error(parameters, client))
+        way = WayBack(redirect_uri, parameters.get("state"), mode_of_error(parameters, client, redirect_uri))
         return self._modes.send(way, client, error.body() | help_for(error, self._settings.issuer))
 
     # ── the answer ───────────────────────────────────────────────────────────────────────────────

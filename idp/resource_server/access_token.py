@@ -38,6 +38,12 @@ class AccessToken:
     confirmation: Mapping[str, str]
     claims: Mapping[str, Any] = field(repr=False)
 
+    @property
+    def authorization_details(self) -> tuple[Mapping[str, Any], ...]:
+        """What was granted in the words of this API (RFC 9396 section 9); those of other APIs may be among it."""
+        found = self.claims.get("authorization_details", [])
+        return tuple(item for item in found if isinstance(item, dict)) if isinstance(found, list) else ()
+
     def allows(self, *scopes: str) -> bool:
         """Does the token carry all of ``scopes``?"""
         return all(scope in self.scope for scope in scopes)

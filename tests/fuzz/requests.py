@@ -49,6 +49,8 @@ _REPLACED = json.dumps(
     {"client_id": "{mallory.client_id}", "client_name": "N", "redirect_uris": ["https://f.example/"]}
 )
 _CLAIMS = '{"userinfo":{"email":{"essential":true}},"id_token":{"acr":{"values":["aal1"]},"sub":{"value":"x"}}}'
+_DETAILS = '[{"type":"payment","locations":["{api}"],"amount":{"currency":"EUR","value":[1,null,true]}}]'
+_UNSIGNED = "eyJhbGciOiJub25lIn0.eyJjbGllbnRfaWQiOiJ4IiwicmVzcG9uc2VfdHlwZSI6ImNvZGUifQ."
 _TOKEN = (("Content-Type", FORM),)
 
 
@@ -64,6 +66,20 @@ SEEDS = (
     Throw("GET", "/authorize", query=(*_AUTHORIZE, ("ui_locales", "de en"), ("acr_values", "aal2"), ("display", "page"),
           ("login_hint", "{victim.email}"), ("prompt", "select_account consent")), headers=SELF),
     _post("/authorize", *_AUTHORIZE),
+    Throw("GET", "/authorize", query=(*_AUTHORIZE, ("response_mode", "form_post")), headers=SELF),
+    Throw("GET", "/authorize",
+          query=(*_AUTHORIZE, ("response_mode", "fragment.jwt"), ("authorization_details", _DETAILS))),
+    Throw("GET", "/authorize", query=(*_AUTHORIZE, ("request", "{victim.id_token}")), headers=SELF),
+    Throw("GET", "/authorize", query=(("client_id", "{mallory.client_id}"), ("request", _UNSIGNED))),
+    Throw("GET", "/authorize", query=(("client_id", "{mallory.client_id}"), ("redirect_uri", "{callback}"),
+          ("request_uri", "urn:ietf:params:oauth:request_uri:{challenge}")), headers=SELF),
+    Throw("GET", "/authorize", query=(("client_id", "{mallory.client_id}"), ("request_uri", "https://127.0.0.1/x#y"))),
+    Throw("GET", "/authorize/error", query=(("error", "invalid_request"), ("parameter", "prompt"),
+          ("rule", "OpenID Connect Core 3.1.2.1, RFC 6749 4.1.2.1"))),
+    _post("/par", *_AUTHORIZE, headers=BASIC),
+    _post("/par", *_AUTHORIZE, ("authorization_details", _DETAILS), ("response_mode", "jwt"), headers=BASIC),
+    _post("/par", ("request", "{mallory.id_token}"), headers=BASIC),
+    _post("/par", ("client_id", "{victim.client_id}"), ("client_secret", "{mallory.secret}"), ("request", _UNSIGNED)),
     Throw("GET", "/authorize/resume", query=(("interaction", "{mallory.interaction}"),), headers=SELF),
     _post("/token", ("grant_type", "authorization_code"), ("code", "{mallory.code}"), ("redirect_uri", "{callback}"),
           ("code_verifier", "{verifier}"), headers=BASIC),
@@ -150,7 +166,7 @@ _FIELDS = (
     "refresh_token", "client_secret", "client_assertion", "client_assertion_type", "token", "token_type_hint",
     "access_token", "post_logout_redirect_uri", "logout_hint", "interaction", "csrf_token", "email", "password",
     "remember", "name", "decision", "choice", "transaction", "to", "device", "ended", "removed", "where", "account",
-    "username", "assertion", "dpop_jkt", "",
+    "username", "assertion", "authorization_details", "error", "parameter", "rule", "dpop_jkt", "",
 )  # fmt: skip
 _HEADERS = (
     "Authorization", "Cookie", "Origin", "Referer", "Sec-Fetch-Site", "Sec-Fetch-Mode", "Accept", "Accept-Language",

@@ -110,3 +110,13 @@ def test_a_mode_is_kept_while_a_person_answers(provider: Provider, app: App, ada
     else:
         mark = "?" if mode == "query" else "#"
         assert f'content="0;url={CALLBACK}{mark}code=' in response.text
+
+
+@pytest.mark.spec("RFC 8252", "7.1")
+@pytest.mark.parametrize("mode", ["form_post", "form_post.jwt"])
+def test_no_form_is_posted_to_a_scheme_of_an_apps_own(provider: Provider, ada: Browser, mode: str) -> None:
+    """A browser does not: whoever signs in would be left on a page whose button does nothing."""
+    uri = "com.example.app:/cb"
+    native = provider.register(redirect_uris=[uri], application_type="native", token_endpoint_auth_method="none")
+    sent_back(provider.authorize(native, ada, response_mode=mode), "invalid_request", to=uri)
+    assert provider.authorize(native, ada, response_mode="fragment").status_code == 303
