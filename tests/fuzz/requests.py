@@ -126,6 +126,8 @@ SEEDS = (
     Throw("GET", "/consent", query=(("interaction", "{mallory.interaction}"),), headers=SELF),
     Throw("POST", "/consent", (("csrf_token", "{csrf}"), ("decision", "allow")), (*SELF, *OURS),
           (("interaction", "{mallory.interaction}"),), FORM),
+    _post("/account/profile", ("csrf_token", "{csrf}"), ("name", "M"), ("birthdate", "1990"), ("locality", "Lisbon"),
+          headers=(*SELF, *OURS)),
     Throw("GET", "/account/sessions", query=(("ended", "{victim.device_id}"),), headers=SELF),
     _post("/account/sessions/{victim.device_id}/end", ("csrf_token", "{csrf}"), headers=(*SELF, *OURS)),
     _post("/account/sessions/others/end", ("csrf_token", "{csrf}"), headers=(*SELF, *OURS)),
@@ -167,6 +169,7 @@ _FIELDS = (
     "access_token", "post_logout_redirect_uri", "logout_hint", "interaction", "csrf_token", "email", "password",
     "remember", "name", "decision", "choice", "transaction", "to", "device", "ended", "removed", "where", "account",
     "username", "assertion", "authorization_details", "error", "parameter", "rule", "dpop_jkt", "",
+    "claims_locales", "birthdate", "phone_number", "locality",
 )  # fmt: skip
 _HEADERS = (
     "Authorization", "Cookie", "Origin", "Referer", "Sec-Fetch-Site", "Sec-Fetch-Mode", "Accept", "Accept-Language",
@@ -201,6 +204,7 @@ _MEMBERS = (
     "client_uri", "logo_uri", "tos_uri", "policy_uri", "token_endpoint_auth_method", "application_type", "client_id",
     "client_name#de", "software_id", "software_statement", "post_logout_redirect_uris", "trusted", "client_secret",
     "token_endpoint_auth_signing_alg", "subject_type", "backchannel_logout_uri", "default_max_age",
+    "sector_identifier_uri", "default_acr_values", "id_token_signed_response_alg", "userinfo_signed_response_alg",
 )  # fmt: skip
 _JWK = st.fixed_dictionaries(
     {},

@@ -78,7 +78,7 @@ def test_a_standing_wish_is_a_wish(provider: Provider, ada: Browser) -> None:
 # ── create ────────────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.spec("OpenID Connect Initiating User Registration 1.0", "4")
+@pytest.mark.spec("Initiating User Registration via OpenID Connect 1.0", "4")
 @pytest.mark.parametrize("prompt", ["create", "create consent", "login create"])
 def test_the_page_for_a_new_account_comes_first(provider: Provider, app: App, ada: Browser, prompt: str) -> None:
     for browser in (None, ada):
@@ -90,7 +90,7 @@ def test_the_page_for_a_new_account_comes_first(provider: Provider, app: App, ad
         assert "Sign in" in page, "whoever has an account already"
 
 
-@pytest.mark.spec("OpenID Connect Initiating User Registration 1.0", "4")
+@pytest.mark.spec("Initiating User Registration via OpenID Connect 1.0", "4")
 def test_create_with_none_is_refused(provider: Provider, app: App) -> None:
     sent_back(provider.authorize(app, prompt="none create"), "invalid_request")
 
@@ -102,7 +102,7 @@ def test_where_nobody_may_register_create_is_unknown(database: str) -> None:
         assert found["prompt_values_supported"] == ["none", "login", "consent", "select_account"]
 
 
-@pytest.mark.spec("OpenID Connect Initiating User Registration 1.0", "3")
+@pytest.mark.spec("Initiating User Registration via OpenID Connect 1.0", "3")
 def test_discovery_names_create(provider: Provider) -> None:
     found = answered(provider.get("/.well-known/openid-configuration"))
     assert found["prompt_values_supported"] == ["none", "login", "consent", "select_account", "create"]
