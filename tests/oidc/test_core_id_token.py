@@ -7,8 +7,11 @@ import hashlib
 import pytest
 
 from idp.errors import ProtocolError, TokenRejected
+from idp.oidc.backchannel_logout import BackchannelLogout
 from idp.oidc.core_id_token import IdTokens
+from idp.outgoing import Outgoing
 
+from ..builders import a_message
 from ..provider import ISSUER, App, Browser, Provider, answered, at_hash, b64url, claims_of, header_of, sent_back
 
 
@@ -111,3 +114,14 @@ def test_an_algorithm_without_keys_cannot_be_chosen(provider: Provider) -> None:
         provider.register(id_token_signed_response_alg="PS256")
     found = answered(provider.get("/.well-known/openid-configuration"))
     assert found["id_token_signing_alg_values_supported"] == ["RS256", "ES256", "EdDSA"]
+
+
+@pytest.mark.spec("OpenID Connect Back-Channel Logout 1.0", "2.4")
+def test_logout_tokens_are_signed_as_id_tokens_are(provider: Provider) -> None:
+    """Section 2.6, step 2: the client expects the algorithm that it registered for ID tokens."""
+    app = provider.register(id_token_signed_response_alg="EdDSA")
+    keys, stores = provider.services.keys, provider.stores
+    logout = BackchannelLogout(ISSUER, keys, stores.clients, stores.clock, Outgoing(allow_private=False))
+    payload = {"client_id": app.id, "sid": "s", "sub": "u", "uri": "https://photos.example/out"}
+    assert header_of(logout.token(a_message(payload=payload)))["alg"] == "EdDSA"
+    assert header_of(logout.token(a_message(payload=payload | {"client_id": "deleted since"})))["alg"] == "RS256"

@@ -89,7 +89,8 @@ def test_liveness_names_whom_it_belongs_to(stores: Stores) -> None:
     cs = joined(stores, who)
     found = stores.client_sessions.liveness_with_user(cs.id, NOW)
     assert found is not None
-    liveness, user = found
+    liveness, user, metadata = found
+    assert metadata == who.client.metadata
     assert (liveness.sid, liveness.user_id, liveness.client_id) == (cs.id, who.user.id, who.client.client_id)
     assert user == who.user
 
