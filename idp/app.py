@@ -276,7 +276,7 @@ def _token_endpoints(
         settings.issuer, settings.access_token_life, services.keys, stores.randomness, stores.clock
     )
     keys = ClientKeys(Outgoing(settings.fetch_private_networks))
-    assertions = ClientAssertions(settings.issuer, keys, stores.assertion_ids, stores.clock)
+    assertions = ClientAssertions(settings, keys, stores.assertion_ids, stores.clock)
     statements = SoftwareStatements(settings, keys, stores.clock)
     certificates = Certificates(settings.client_certificate_authorities, keys.all, stores.clock)
     authentication = ClientAuthentication(

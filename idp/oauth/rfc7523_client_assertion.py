@@ -3,7 +3,10 @@
 The rules that libraries leave open, closed here:
 
 - ``aud`` is our issuer, as one string. An array, or an endpoint's URL, lets a hostile server have a
-  client sign something that we would take (draft-ietf-oauth-security-topics-update section 2).
+  client sign something that we would take (draft-ietf-oauth-security-topics-update section 2). For clients
+  older than that, which name the endpoint (RFC 7523 section 3, OpenID Connect Core 9, RFC 9126 section 2),
+  the operator can have such URLs taken as well (``IDP_ASSERTION_AUDIENCE=endpoint``), though never of a
+  client under FAPI 2.0 (5.3.2.1), nor of one that is the same at every server (its id is a URL).
 - ``iss`` and ``sub`` are both the client id; ``jti`` is used once, by an insert that must not conflict
   (a request that is dispatched again, ``idp.again``, may use its own).
 - ``exp`` is at most an hour away: what must be remembered must end.
@@ -29,10 +32,12 @@ from ..domain.client import Client
 from ..domain.ports import AssertionIds, Clock
 from ..errors import TokenRejected
 from ..outgoing import FetchRefused, Outgoing
+from ..settings import Settings
 from .requests import OtherLane
 
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
-LEEWAY_SECONDS, MAX_LIFE_SECONDS = 10, 3600
+ENDPOINTS = ("/token", "/par", "/introspect", "/revoke", "/device_authorization")
+LEEWAY_SECONDS, MAX_LIFE_SECONDS = 15, 3600  # FAPI 2.0 5.3.2.1: 10 must be taken, 60 must not
 KEPT_LONGER = timedelta(seconds=LEEWAY_SECONDS + 60)  # a jti is remembered for as long as it could be taken
 _JWKS_AGE_SECONDS, _JWKS_PAUSE_SECONDS = 300.0, 1.0
 
@@ -132,8 +137,10 @@ def _pick(keys: Any, kid: str | None, alg: str) -> jose.VerifyKey | None:
 class ClientAssertions:
     """Verify client assertions."""
 
-    def __init__(self, issuer: str, keys: ClientKeys, used: AssertionIds, clock: Clock) -> None:
-        self._issuer = issuer
+    def __init__(self, settings: Settings, keys: ClientKeys, used: AssertionIds, clock: Clock) -> None:
+        self._issuer = settings.issuer
+        lenient = settings.assertion_audience == "endpoint"
+        self._endpoints = tuple(uri for path in ENDPOINTS for uri in settings.urls(path)) if lenient else ()
         self._keys = keys
         self._used = used
         self._clock = clock
@@ -147,10 +154,10 @@ class ClientAssertions:
             raise OtherLane
         claims = jose.verify(
             assertion, lambda kid, alg: self._key(client, kid, alg), typ=(None, "JWT", "client-authentication+jwt"),
-            issuer=client.client_id, audience=self._issuer, leeway=LEEWAY_SECONDS,
+            issuer=client.client_id, audience=None, leeway=LEEWAY_SECONDS,
             require=("iss", "sub", "aud", "exp", "jti"), now=self._clock.now().timestamp(),
         )  # fmt: skip
-        if claims["sub"] != client.client_id or claims["aud"] != self._issuer:
+        if claims["sub"] != client.client_id or claims["aud"] not in self._audiences(client):
             raise TokenRejected("sub or aud")
         if claims["exp"] > int(self._clock.now().timestamp()) + MAX_LIFE_SECONDS:  # integers: no year overflows
             raise TokenRejected("exp too far away")
@@ -162,6 +169,10 @@ class ClientAssertions:
         if not self._used.claim(client.client_id, jti_hash, expires + KEPT_LONGER):
             raise TokenRejected("jti used before")
         own.add((client.client_id, jti_hash))
+
+    def _audiences(self, client: Client) -> tuple[str, ...]:
+        everywhere = client.client_id.startswith("https://")
+        return (self._issuer, *(() if client.fapi2 or everywhere else self._endpoints))
 
     def _key(self, client: Client, kid: str | None, alg: str) -> jose.VerifyKey | None:
         if client.token_endpoint_auth_signing_alg not in (None, alg) or not client.may_sign_with(alg):

@@ -262,6 +262,25 @@ def key_server() -> Iterator[str]:
     server.server_close()
 
 
+@pytest.mark.spec("RFC 9126", "2")
+@pytest.mark.spec("OpenID Connect Core 1.0", "9")
+def test_older_clients_may_name_an_endpoint_where_the_operator_says_so(database: str) -> None:
+    keys = {"keys": [jwk(EC_KEY, "ES256")]}
+    with running(database, assertion_audience="endpoint") as provider:
+        app = provider.register(token_endpoint_auth_method="private_key_jwt", jwks=keys)
+        for aud in (ISSUER, ISSUER + "/token", ISSUER + "/par"):
+            assert present(provider, signed(claims(provider, app, aud=aud), EC_KEY, "ES256")).status_code == 200
+        strict = provider.register(token_endpoint_auth_method="private_key_jwt", jwks=keys, fapi2="security-profile")
+        for who, aud in ((strict, ISSUER + "/token"), (app, [ISSUER]), (app, ISSUER + "/login"), (app, {}), (app, 1)):
+            wrong = signed_with(claims(provider, who, aud=aud))
+            refused(present(provider, wrong), 401, "invalid_client")
+
+
+def signed_with(body: dict[str, Any]) -> str:
+    """Whatever ``aud`` is; PyJWT leaves it alone."""
+    return signed(body, EC_KEY, "ES256")
+
+
 @pytest.mark.spec("OpenID Connect Core 1.0", "10.1.1")
 def test_keys_are_fetched_cached_and_fetched_again_for_a_new_kid(
     database: str, key_server: str, monkeypatch: pytest.MonkeyPatch
