@@ -72,7 +72,7 @@ class Answering(BaseGrant, TokenEndpointMixin):
         """
         tokens, details = self.server.services.tokens, self.server.services.authorization_details
         wanted = details.narrow(grant.authorization_details, requested_details(self.request.form))
-        apis = details.homes(wanted)
+        apis = details.homes(wanted, self.request.client.client)
         more = set(apis.values())
         resources = narrow(grant.resources, self.request.resources, grant.scope, tokens, more)
         audience, scope = tokens.address(resources, grant.scope, more)

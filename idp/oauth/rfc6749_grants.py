@@ -49,7 +49,7 @@ class CodeGrant(Answering, AuthorizationCodeGrant):
             raise invalid_grant("the code is bound to another key", "RFC 9449 10")
         details = self.server.services.authorization_details
         details.narrow(loaded.authorization_details, requested_details(self.request.form))
-        more = set(details.homes(loaded.authorization_details).values())
+        more = set(details.homes(loaded.authorization_details, client.client).values())
         narrow(loaded.resources, self.request.resources, loaded.scope, self.server.services.tokens, more)
         return _LoadedCode(loaded)
 

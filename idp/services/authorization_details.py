@@ -61,10 +61,9 @@ class AuthorizationDetails:
     def check(self, details: Sequence[Detail], client: Client) -> None:
         """Raises invalid_authorization_details unless the client may ask for each of them (section 5)."""
         types = self._stores.detail_types.some([str(detail["type"]) for detail in details])
-        registered = client.metadata.get("authorization_details_types")
         for detail in details:
             kind = types.get(detail["type"])
-            if kind is None or (isinstance(registered, list) and kind.name not in registered):
+            if kind is None or not _open_to(client, kind.name):
                 raise refused_details("a type is unknown, or not registered for this app", "RFC 9396 5")
             if (text := problem_of(detail, kind)) is not None:
                 raise refused_details(f"{kind.name}: {text}", "RFC 9396 5")
@@ -77,17 +76,23 @@ class AuthorizationDetails:
             raise refused_details("more is asked for than was granted", "RFC 9396 6")
         return tuple(wanted)
 
-    def homes(self, details: Sequence[Detail]) -> dict[str, str]:
-        """The API of each type that there still is."""
+    def homes(self, details: Sequence[Detail], client: Client) -> dict[str, str]:
+        """The API of each type that there still is, and that the client may still ask for (security.md D)."""
         if not details:
             return {}
         types = self._stores.detail_types.some([str(detail["type"]) for detail in details])
-        return {name: kind.resource for name, kind in types.items()}
+        return {name: kind.resource for name, kind in types.items() if _open_to(client, name)}
 
     def describe(self, details: Sequence[Detail]) -> tuple[tuple[str, tuple[tuple[str, str], ...]], ...]:
         """For people: the sentence of each detail's type, and everything that stands in the detail."""
         types = self._stores.detail_types.some([str(detail["type"]) for detail in details]) if details else {}
         return tuple((types[detail["type"]].sentence, rows(detail)) for detail in details if detail["type"] in types)
+
+
+def _open_to(client: Client, name: str) -> bool:
+    """Section 10: those that it registered; without a word of its own, all there are: consent decides."""
+    registered = client.metadata.get("authorization_details_types")
+    return not isinstance(registered, list) or name in registered
 
 
 def refused_details(description: str, section: str) -> ProtocolError:

@@ -60,7 +60,7 @@ class Refreshing:
         Opens its own transaction for the ending that a reuse causes.
         """
         if scope is not None or resources or wanted is not None:
-            self._check_narrowing(token, scope, resources, wanted)
+            self._check_narrowing(token, client, scope, resources, wanted)
         now = self._stores.clock.now()
         family = self._stores.refresh_families.rotate(
             token.family_id, token.counter, client.client_id, now, confirmation, step=0 if client.fapi2 else 1
@@ -86,7 +86,7 @@ class Refreshing:
     # ── inside ───────────────────────────────────────────────────────────────────────────────────
 
     def _check_narrowing(
-        self, token: PresentedToken, scope: Sequence[str] | None, resources: Sequence[str],
+        self, token: PresentedToken, client: Client, scope: Sequence[str] | None, resources: Sequence[str],
         wanted: Sequence[Detail] | None,
     ) -> None:  # fmt: skip
         found = self._stores.refresh_families.get(token.family_id, self._stores.clock.now())
@@ -96,7 +96,7 @@ class Refreshing:
         if scope is not None and not set(scope) <= set(family.scope):
             raise ProtocolError("invalid_scope", "scope exceeds what was granted", section="RFC 6749 6")
         self._details.narrow(family.authorization_details, wanted)
-        apis = set(self._details.homes(family.authorization_details).values())
+        apis = set(self._details.homes(family.authorization_details, client).values())
         if not set(resources) <= {*self._tokens.audience(family.resources, family.scope, apis), *apis}:
             raise ProtocolError("invalid_target", "resource was not granted", section="RFC 8707 2.2")
 

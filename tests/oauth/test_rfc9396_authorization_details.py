@@ -203,6 +203,17 @@ def test_of_a_deleted_type_nothing_is_left(provider: Provider, app: App, ada: Br
     assert again["authorization_details"] == [PAY]
 
 
+def test_a_type_that_the_client_lost_is_in_no_new_token(provider: Provider, bank: App, ada: Browser) -> None:
+    """security.md D: the registration is read anew on every use."""
+    app = provider.register(trusted=True, authorization_details_types=["payment", "record"])
+    tokens = granted(provider, app, ada, PAY, SEE)
+    with provider.stores.work():
+        provider.services.clients.update(app.id, {"authorization_details_types": ["record"]})
+    again = answered(provider.refresh(app, tokens["refresh_token"]))
+    assert again["authorization_details"] == [SEE]
+    assert BANK not in claims_of(again["access_token"])["aud"]
+
+
 @pytest.mark.spec("RFC 9396", "10")
 def test_discovery_lists_the_types(alone: Provider) -> None:
     alone.resource(BANK)
