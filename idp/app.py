@@ -58,6 +58,7 @@ from .oauth.sender_constraint import PresentedTokens, TokenBinding
 from .oauth.server import IdpServer
 from .oidc.backchannel_logout import BackchannelLogout
 from .oidc.ciba import BackchannelAuthentication, CibaGrant, CibaPing
+from .oidc.ciba_signed_request import SignedRequests
 from .oidc.core_id_token import IdTokens
 from .oidc.core_request import AuthenticationRequests
 from .oidc.core_signed_userinfo import SignedUserinfo
@@ -303,7 +304,10 @@ def _token_endpoints(
         JwksEndpoint(services.keys, settings.jwks_max_age),
         RegistrationEndpoint(settings, services, statements, stores.throttles, address, vouch),
         ConfigurationEndpoint(settings, services, statements, stores.throttles, address, vouch),
-        BackchannelAuthentication(settings, authentication, services, id_tokens, stores.throttles, address),
+        BackchannelAuthentication(
+            settings, authentication, services, id_tokens, SignedRequests(settings.issuer, keys, stores.clock),
+            stores.throttles, address,
+        ),
         DeviceAuthorizationEndpoint(settings, authentication, services, stores.throttles, address),
         UserinfoEndpoint(
             presented, settings.urls("/userinfo"), services.tokens, SignedUserinfo(settings.issuer, services.keys),

@@ -95,7 +95,7 @@ class RequestObjects:
             raise _invalid("client_id and iss of the request object must be the client", "RFC 9101 5")
         if claims.get("sub") == client.client_id:
             raise _invalid("sub of the request object must not be the client", "RFC 9101 10.8")
-        return replace(asked, parameters=_parameters(claims), signed=True)
+        return replace(asked, parameters=parameters_of(claims), signed=True)
 
     def _verified(self, text: str, client: Client) -> dict[str, Any]:
         strict = must_sign(client)
@@ -145,7 +145,7 @@ def must_sign(client: Client) -> bool:
     return client.metadata.get("require_signed_request_object") is True
 
 
-def _parameters(claims: Mapping[str, Any]) -> Parameters:
+def parameters_of(claims: Mapping[str, Any]) -> Parameters:
     """Section 4: every other claim is a parameter; numbers and JSON become text (Core section 6.1)."""
     pairs: list[tuple[str, str]] = []
     for name, value in claims.items():

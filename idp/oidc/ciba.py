@@ -5,10 +5,9 @@ ID token of ours for this client; ``login_hint_token`` is refused, no format of 
 the acknowledgement. Section 10.1: the token request, polled for as RFC 8628 has it. Section 10.2: the ping.
 Section 13: errors.
 
-On purpose not: push mode (tokens would be handed to whatever answers at an address), user codes (they train
-people to type secrets at an app) and signed authentication requests (section 7.1.1); the first two are
-refused at registration, the last here. Only clients of an operator may ask: anybody who registers could
-otherwise knock at anybody's door.
+On purpose not: push mode (tokens would be handed to whatever answers at an address) and user codes (they train
+people to type secrets at an app); both are refused at registration. Only clients of an operator may ask:
+anybody who registers could otherwise knock at anybody's door.
 """
 
 from __future__ import annotations
@@ -43,6 +42,7 @@ from ..services.codes import Grant
 from ..services.deliveries import DeliveryFailed, Undeliverable
 from ..services.polling import LIFE, Asked
 from ..settings import Settings
+from .ciba_signed_request import SignedRequests
 from .core_id_token import IdTokens
 
 PATH = "/bc-authorize"
@@ -61,6 +61,7 @@ class BackchannelAuthentication:
         authentication: ClientAuthentication,
         services: Services,
         id_tokens: IdTokens,
+        signed: SignedRequests,
         throttles: Throttles,
         address_of_request: Callable[[], str],
     ) -> None:
@@ -68,6 +69,7 @@ class BackchannelAuthentication:
         self._authentication = authentication
         self._services = services
         self._id_tokens = id_tokens
+        self._signed = signed
         self._throttles = throttles
         self._address = address_of_request
 
@@ -82,9 +84,7 @@ class BackchannelAuthentication:
         client = self._authentication.authenticate(parameters, asked)
         if GrantType.CIBA not in client.grant_types or client.origin is not ClientOrigin.OPERATOR:
             raise ProtocolError("unauthorized_client", "the client may not use CIBA", section="CIBA Core 13")
-        if "request" in parameters:
-            raise invalid_request("signed authentication requests are not supported", "CIBA Core 7.1.1")
-        wanted = self._read(parameters, client, asked.address)
+        wanted = self._read(self._signed.resolve(parameters, client), client, asked.address)
         with self._services.work():
             begun = self._services.polling.begin_ciba(client, wanted)
         return json_answer({"auth_req_id": begun.code, "expires_in": begun.expires_in, "interval": begun.interval})

@@ -97,6 +97,7 @@ def openid_metadata(settings: Settings, own_scopes: list[str], detail_types: lis
         "backchannel_authentication_endpoint": settings.url("/bc-authorize"),
         "backchannel_token_delivery_modes_supported": list(MODES),
         "backchannel_user_code_parameter_supported": False,
+        "backchannel_authentication_request_signing_alg_values_supported": list(SIGNING_ALGS),
         "backchannel_logout_supported": True,
         "backchannel_logout_session_supported": True,
         "frontchannel_logout_supported": True,

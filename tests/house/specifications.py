@@ -86,7 +86,7 @@ SPECIFICATIONS = (
     _spec("OpenID Connect Back-Channel Logout 1.0", "", "oidc/backchannel_logout.py"),
     _spec("OpenID Connect Front-Channel Logout 1.0", "", "oidc/frontchannel_logout.py"),
     _partly("CIBA Core", "OpenID Connect Client-Initiated Backchannel Authentication 1.0", "poll and ping; no push, no "
-            "user codes, no signed requests, no login_hint_token", "oidc/ciba.py", "web/approvals.py"),
+            "user codes, no login_hint_token", "oidc/ciba.py", "oidc/ciba_signed_request.py", "web/approvals.py"),
     _spec("OAuth 2.0 Multiple Response Type Encoding Practices", "response modes", "oauth/response_modes.py"),
     _spec("OAuth 2.0 Form Post Response Mode", "", "oauth/response_modes.py"),
     _partly("JARM", "signed authorization responses", "signed, not encrypted", "oidc/jarm.py"),

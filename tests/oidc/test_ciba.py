@@ -192,6 +192,7 @@ def test_discovery_says_so(provider: Provider) -> None:
         {"backchannel_token_delivery_mode": "ping", "backchannel_client_notification_endpoint": "http://a.example/"},
         {"backchannel_token_delivery_mode": "poll", "backchannel_user_code_parameter": True},
         {"backchannel_token_delivery_mode": "poll", "backchannel_authentication_request_signing_alg": "ES256"},
+        {"backchannel_token_delivery_mode": "poll", "backchannel_authentication_request_signing_alg": "HS256"},
         {"backchannel_token_delivery_mode": "poll", "token_endpoint_auth_method": "none"},
     ],
 )
