@@ -17,6 +17,7 @@ from ..builders import DAY, NOW, a_client, a_code, a_hash, a_pushed_request, a_r
 from .people import SignedIn, joined, race, sign_in
 
 MINUTE = timedelta(seconds=60)
+DETAILS = ({"type": "payment", "amount": {"value": "1.50"}, "actions": ["status"]}, {"type": "record"})
 
 
 # ── codes ─────────────────────────────────────────────────────────────────────────────────────────
@@ -24,7 +25,10 @@ MINUTE = timedelta(seconds=60)
 
 def test_a_code_comes_back_as_it_was(stores: Stores) -> None:
     who = sign_in(stores)
-    code = a_code(who.session, who.client, resources=("https://a.example",), claims={"id_token": {"email": None}})
+    code = a_code(
+        who.session, who.client, resources=("https://a.example",), claims={"id_token": {"email": None}},
+        authorization_details=DETAILS,
+    )  # fmt: skip
     stores.codes.add(code)
     assert stores.codes.get(code.code_hash) == code
     assert stores.codes.get(a_hash()) is None
@@ -83,7 +87,7 @@ def test_of_fifty_answers_to_a_pushed_request_one_is_given(stores: Stores) -> No
 
 def test_rotation_moves_one_row(stores: Stores, engine: Engine) -> None:
     who = sign_in(stores)
-    family = a_refresh_family(joined(stores, who), jkt="thumbprint")
+    family = a_refresh_family(joined(stores, who), jkt="thumbprint", authorization_details=DETAILS)
     stores.refresh_families.add(family)
     assert stores.refresh_families.get(family.id, NOW) == (family, True)
     at = NOW
@@ -156,6 +160,7 @@ def test_an_interaction_comes_back_as_it_was(stores: Stores, engine: Engine) -> 
     request = a_request(
         prompt=("login", "consent"), max_age=0, hinted_sub=uuid4(), acr_values=("aal1",), acr_essential=True,
         ui_locales=("de", "en"), claims={"userinfo": {"email": {"essential": True}}}, resources=("https://a.example",),
+        pushed_as="ab" * 32, response_mode="form_post.jwt", authorization_details=DETAILS,
     )  # fmt: skip
     interaction = an_interaction(request)
     stores.interactions.add(interaction)
