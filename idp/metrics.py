@@ -39,7 +39,7 @@ PATH = "/metrics"
 DIRECTORY = "PROMETHEUS_MULTIPROC_DIR"
 _SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 
-_LOOK_UPS = ("hit", "ended", "miss", "fallback")
+_LOOK_UPS = ("hit", "ended", "miss", "first", "fallback")
 _FILLS = ("filled", "ended", "generation", "late", "failed")
 _MARKS = ("confirmed", "unconfirmed")
 _ENDPOINTS = {

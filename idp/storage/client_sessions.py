@@ -91,9 +91,9 @@ _TOUCH_SESSION = (
 class SqlClientSessions:
     """Implements ``ports.ClientSessions``."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, touched: Recently) -> None:
         self._db = database
-        self._touched = Recently()
+        self._touched = touched
 
     def join(self, client_session: ClientSession) -> ClientSession:
         """Insert, or widen the live one of the same (session, client).

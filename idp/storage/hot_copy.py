@@ -65,7 +65,7 @@ class Witness(Protocol):
     """Who counts what happens (``idp.metrics``). Words are few and fixed; nothing of anybody is in them."""
 
     def looked_up(self, outcome: str) -> None:
-        """``hit``, ``ended``, ``miss``, or ``fallback``: Redis was silent or left alone."""
+        """``hit``, ``ended``, ``miss``; without a look-up ``first``: not worth one, ``fallback``: Redis is silent."""
         ...
 
     def filled(self, outcome: str) -> None:
@@ -143,6 +143,10 @@ class HotCopy:
             self._witness.looked_up("fallback")
             return _NOTHING
         return self._seen(sid, link, reply)
+
+    def left_out(self) -> None:
+        """Nobody looks: there can hardly be a lease (``hot_client_sessions.Lately``)."""
+        self._witness.looked_up("first")
 
     def fill(self, ticket: Ticket, found: Liveness) -> None:
         """Lease what the record has just said to be live. It may be refused; nobody minds."""

@@ -1,4 +1,10 @@
-"""Refresh families: one row for ever, moved on by one statement (P3, P6; design.md 4.1)."""
+"""Refresh families: one row for ever, moved on by one statement (P3, P6; design.md 4.1).
+
+On PostgreSQL that statement also notes the activity of the client session and its Session, where a minute
+has passed since they were last noted: three statements would be three round trips and three durable commits.
+Noting waits for nobody (SKIP LOCKED): whoever holds such a row notes the same or ends it, and an ending, which
+locks from the Session down, must never meet a refresh that locks from the family up.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +12,28 @@ from collections.abc import Mapping
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Text, and_, bindparam, exists, insert, or_, select, update
+from sqlalchemy import (
+    CTE,
+    BigInteger,
+    Column,
+    Select,
+    Table,
+    Text,
+    and_,
+    bindparam,
+    exists,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from ..domain.refresh import UNBOUND, RefreshFamily
 from .database import Database
-from .liveness import CLIENT_SESSION_LIVE, FAMILY_WITHIN_ENDS, HELD, NOW
+from .liveness import CLIENT_SESSION_LIVE, FAMILY_WITHIN_ENDS, HELD, NOW, SESSION_LIVE
+from .recently import MINUTE, Recently
 from .rows import Rows
-from .tables import client_sessions, refresh_families
+from .tables import client_sessions, refresh_families, sessions
 
 FAMILY = Rows(RefreshFamily, refresh_families)
 _F = refresh_families.c
@@ -34,6 +55,27 @@ _ROTATE = (
     .values(counter=_F.counter + bindparam("step", type_=BigInteger), rotated_at=NOW)
     .returning(*FAMILY.columns)
 )
+_MOVED = _ROTATE.cte("moved")
+_STALE = bindparam("stale", type_=sessions.c.last_seen_at.type)
+
+
+def _noted(table: Table, time: Column[datetime], found: Select[tuple[UUID]]) -> CTE:
+    """The UPDATE of ``time`` in the row that ``found`` finds, if that is old and nobody holds the row."""
+    free = found.where(time < _STALE).with_for_update(of=table, key_share=True, skip_locked=True).correlate(None)
+    return update(table).where(table.c.id == free.scalar_subquery()).values({time: NOW}).cte(f"noted_{table.name}")
+
+
+_HELD_BY_IT = client_sessions.c.id == _MOVED.c.client_session_id
+_USED = select(client_sessions.c.id).where(_HELD_BY_IT, client_sessions.c.ended_at.is_(None))
+_SEEN = (
+    select(sessions.c.id)
+    .join(client_sessions, client_sessions.c.session_id == sessions.c.id)
+    .where(_HELD_BY_IT, client_sessions.c.offline.is_(False), SESSION_LIVE)
+)
+_ROTATE_AND_NOTE = select(*(_MOVED.c[column.name] for column in FAMILY.columns)).add_cte(
+    _noted(client_sessions, client_sessions.c.last_used_at, _USED),
+    _noted(sessions, sessions.c.last_seen_at, _SEEN),
+)
 _GET = (
     select(*FAMILY.columns, and_(FAMILY_WITHIN_ENDS, CLIENT_SESSION_LIVE).label("live"))
     .select_from(HELD.join(refresh_families, _HOLDS))
@@ -44,8 +86,9 @@ _GET = (
 class SqlRefreshFamilies:
     """Implements ``ports.RefreshFamilies``."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, touched: Recently) -> None:
         self._db = database
+        self._touched = touched
 
     def add(self, family: RefreshFamily) -> None:
         """Born at a redemption."""
@@ -70,8 +113,15 @@ class SqlRefreshFamilies:
             "key": family_id, "presented": presented, "asker": client_id, "now": now,
             "jkt": confirmation.get("jkt"), "x5t": confirmation.get("x5t#S256"), "step": step,
         }  # fmt: skip
-        rows = self._db.hot_changed(_ROTATE, asked)
-        return FAMILY.read(rows[0]) if rows else None
+        if self._db.sqlite:
+            rows = self._db.hot_changed(_ROTATE, asked)
+            return FAMILY.read(rows[0]) if rows else None
+        rows = self._db.hot_changed(_ROTATE_AND_NOTE, asked | {"stale": now - MINUTE})
+        if not rows:
+            return None
+        family = FAMILY.read(rows[0])
+        self._touched.first(family.client_session_id, now)
+        return family
 
     def get(self, family_id: UUID, now: datetime) -> tuple[RefreshFamily, bool] | None:
         """The family, and whether it and everything it hangs on is live."""

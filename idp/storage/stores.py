@@ -21,7 +21,7 @@ from .detail_types import SqlDetailTypes
 from .devices import SqlDevices
 from .events import SqlEvents
 from .health import SqlHealth
-from .hot_client_sessions import HotClientSessions
+from .hot_client_sessions import HotClientSessions, Lately
 from .hot_copy import HotCopy, NoWitness, Witness
 from .initial_access_tokens import SqlInitialAccessTokens
 from .interactions import SqlInteractions
@@ -31,6 +31,7 @@ from .pairwise_subjects import SqlPairwiseSubjects
 from .passwords import ArgonPasswords
 from .polled_requests import SqlPolledRequests
 from .pushed_requests import SqlPushedRequests
+from .recently import Recently
 from .redis_throttles import RedisThrottles
 from .redis_url import servers as redis_servers
 from .refresh_families import SqlRefreshFamilies
@@ -50,11 +51,15 @@ from .work import SqlWork
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HotOptions:
-    """Where Redis is and what must hold there; ``tombstone_seconds`` outlives every access token."""
+    """Where Redis is and what must hold there; ``tombstone_seconds`` outlives every access token.
+
+    ``every``: look every ``sid`` up there, also one that nobody has asked for lately.
+    """
 
     url: str
     replicas: int = 0
     tombstone_seconds: int = 3660
+    every: bool = False
     witness: Witness = field(default_factory=NoWitness)
 
 
@@ -71,7 +76,7 @@ def build_stores(
 
     With ``hot``, Redis answers where it can. Raises ConfigurationError for a URL that cannot be used.
     """
-    database = Database(engine)
+    database, touched = Database(engine), Recently()
     stores = Stores(
         work=SqlWork(database),
         clock=clock or _clock(engine),
@@ -82,7 +87,7 @@ def build_stores(
         pairwise_subjects=SqlPairwiseSubjects(database),
         devices=SqlDevices(database),
         sessions=SqlSessions(database),
-        client_sessions=SqlClientSessions(database),
+        client_sessions=SqlClientSessions(database, touched),
         clients=SqlClients(database),
         resources=SqlResources(database),
         detail_types=SqlDetailTypes(database),
@@ -92,7 +97,7 @@ def build_stores(
         pushed_requests=SqlPushedRequests(database),
         codes=SqlCodes(database),
         polled_requests=SqlPolledRequests(database),
-        refresh_families=SqlRefreshFamilies(database),
+        refresh_families=SqlRefreshFamilies(database, touched),
         signing_keys=SqlSigningKeys(database),
         revocations=SqlRevocations(database),
         events=SqlEvents(database),
@@ -115,9 +120,12 @@ def _clock(engine: Engine) -> Clock:
 def _with_hot_copy(stores: Stores, database: Database, hot: HotOptions) -> Stores:
     servers = redis_servers(hot.url, hot.replicas, hot.witness.breaker)
     copy = HotCopy(servers, stores.randomness, hot.tombstone_seconds, hot.witness)
+    again = (lambda _sid: True) if hot.every else Lately().again
     return replace(
         stores,
-        client_sessions=HotClientSessions(stores.client_sessions, copy, Leases(database), lambda: database.in_work),
+        client_sessions=HotClientSessions(
+            stores.client_sessions, copy, Leases(database), lambda: database.in_work, again
+        ),
         tombstones=HotTombstones(copy, Settling(database)),
         throttles=RedisThrottles(servers, stores.throttles),
     )

@@ -100,9 +100,7 @@ class Course:
         others = {BARE: self._bare(postgres, redis), **self._peers(postgres)}
         for operation in _OPERATIONS:
             self._measure(operation, ours, others)
-            if operation == INTROSPECTION:  # while there are leases
-                report.verdicts.append(at_most("Redis, a live lease", 250, "bytes", look_up.bytes_a_lease(redis)))
-        self._after(engine, server, scene, people, maker, url, redis.url)
+        self._after(engine, server, scene, people, maker, url, redis)
         if self._options.large:
             self._at_large(engine, scene, ours, maker)
 
@@ -164,7 +162,7 @@ class Course:
         report.append(at_most("PostgreSQL, all four: device, session, client session, family", 700, "bytes", whole))
 
     def _after(
-        self, engine: Engine, server: Server, scene: Scene, people: Crowd, maker: _Maker, url: str, redis_url: str
+        self, engine: Engine, server: Server, scene: Scene, people: Crowd, maker: _Maker, url: str, redis: RedisServer
     ) -> None:  # fmt: skip
         verdicts = self._report.verdicts
         with engine.connect() as connection:
@@ -172,9 +170,11 @@ class Course:
         verdicts.append(at_most("refresh updates that are not HOT", 5, "%", 100 - share))
         verdicts.append(at_most("memory of the workers and their parent, PSS", 180, "MB", server.pss_mb()))
         sids = [crowd.named("c", number) for number in range(people.first, people.first + 2000)]
-        for name, where in (("", None), (", Redis before it", redis_url)):
+        for name, where in (("", None), (", Redis before it", redis.url)):
             found = look_up.p99_ms(url, where, maker.keys, sids)
             verdicts.append(at_most(f"session look-up, p99{name}", 2, "ms", found))
+        lease = look_up.bytes_a_lease(redis, url, maker.keys, sids)
+        verdicts.append(at_most("Redis, a live lease", 250, "bytes", lease))
         self._say(f"{REFRESHES} refreshes of one session")
         self._report.growth = self._refresh_often(engine, server.port, scene, people, maker)
 

@@ -52,11 +52,13 @@ def hot_copy(url: str, tally: Tally | None = None, replicas: int = 0, tombstone_
     return HotCopy(servers(url, replicas, tally.breaker), SystemRandomness(), tombstone_seconds, tally)
 
 
-def hot_stores(engine: Engine, url: str, tally: Tally | None = None, replicas: int = 0) -> Stores:
-    """Every port, as one process with a hot copy has them."""
+def hot_stores(
+    engine: Engine, url: str, tally: Tally | None = None, replicas: int = 0, *, every: bool = True
+) -> Stores:  # fmt: skip
+    """Every port, as one process with a hot copy has them. It looks up at the first question, too."""
     keys = MasterKeys([MasterKey(b"\x01" * 32)])
     return build_stores(
-        engine, keys, MIGRATIONS, hot=HotOptions(url=url, replicas=replicas, witness=tally or Tally())
+        engine, keys, MIGRATIONS, hot=HotOptions(url=url, replicas=replicas, every=every, witness=tally or Tally())
     )  # fmt: skip
 
 
@@ -77,7 +79,7 @@ def interrupted(stores: Stores, copy: HotCopy, act: Callable[[], None]) -> HotCl
     """A reader of another process, to whom ``act`` happens between its look at the record and its fill."""
     record = Between(stores.client_sessions._record, act)  # type: ignore[attr-defined]
     leases = stores.client_sessions._leases  # type: ignore[attr-defined]
-    return HotClientSessions(record, copy, leases, lambda: False)  # type: ignore[arg-type]
+    return HotClientSessions(record, copy, leases, lambda: False, lambda _sid: True)  # type: ignore[arg-type]
 
 
 def live(stores: Stores, held: ClientSession, now: datetime) -> bool:

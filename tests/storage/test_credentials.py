@@ -100,6 +100,39 @@ def test_rotation_moves_one_row(stores: Stores, engine: Engine) -> None:
     assert stores.refresh_families.get(uuid4(), NOW) is None
 
 
+@pytest.mark.parametrize("offline", [False, True])
+def test_a_refresh_is_activity(stores: Stores, offline: bool) -> None:
+    """Of the client session and, unless nobody need be there, of its Session: once a minute (design.md 4.5)."""
+    who = sign_in(stores)
+    held = joined(stores, who, offline=offline)
+    family = a_refresh_family(held)
+    stores.refresh_families.add(family)
+    for counter, at in enumerate((NOW + MINUTE / 2, NOW + MINUTE, NOW + MINUTE * 1.5)):
+        assert stores.refresh_families.rotate(family.id, counter, family.client_id, at) is not None
+        stores.client_sessions.touch(held.id, at)
+    session, used = stores.sessions.get(who.session.id), stores.client_sessions.get(held.id)
+    assert session is not None
+    assert used is not None
+    seen = who.session.last_seen_at if offline else NOW + MINUTE * 1.5
+    assert (used.last_used_at, session.last_seen_at) == (NOW + MINUTE * 1.5, seen)
+
+
+def test_a_refresh_waits_for_nobody_to_note_activity(stores: Stores, engine: Engine) -> None:
+    """Whoever holds the rows may be ending them, and would wait for the family in turn. SQLite has one writer."""
+    who = sign_in(stores)
+    held = joined(stores, who)
+    family = a_refresh_family(held)
+    stores.refresh_families.add(family)
+    with engine.connect() as other:
+        other.exec_driver_sql("BEGIN")  # the driver is in autocommit
+        if engine.dialect.name == "postgresql":
+            for table, key in (("sessions", who.session.id), ("client_sessions", held.id)):
+                other.execute(text(f"SELECT 1 FROM {table} WHERE id = :key FOR UPDATE"), {"key": key})
+        assert stores.refresh_families.rotate(family.id, 0, family.client_id, NOW + MINUTE * 5) is not None
+        other.exec_driver_sql("ROLLBACK")
+    assert stores.client_sessions.get(held.id) == held
+
+
 @pytest.mark.promise("P3")
 def test_fifty_racing_rotations_have_one_winner(stores: Stores) -> None:
     who = sign_in(stores)

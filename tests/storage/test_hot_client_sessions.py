@@ -42,4 +42,4 @@ def engine(tmp_path: Path, sqlite_template: Path) -> Iterator[Engine]:
 
 @pytest.fixture
 def stores(engine: Engine, redis: RedisServer) -> Stores:
-    return hot_stores(engine, redis.url)
+    return hot_stores(engine, redis.url, every=False)

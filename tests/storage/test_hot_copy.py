@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 
 from idp.domain.ports import Stores
 from idp.domain.session import EndReason, Liveness, OneClientSession
+from idp.storage.hot_client_sessions import Lately
 from idp.storage.hot_copy import HotCopy
 
 from ..builders import NOW
@@ -175,6 +176,29 @@ def test_the_record_is_read_once_a_lease(stores: Stores, tally: Tally) -> None:
     assert live(stores, held, NOW)
     assert live(stores, held, NOW)
     assert tally.take() == {"look-up miss": 1, "look-up hit": 2, "fill filled": 1}
+
+
+def test_redis_is_asked_from_the_second_question_on(engine: Engine, redis: RedisServer, tally: Tally) -> None:
+    stores = hot_stores(engine, redis.url, tally, every=False)
+    held = joined(stores, sign_in(stores))
+    tally.take()
+    for expected in ({"look-up first": 1}, {"look-up miss": 1, "fill filled": 1}, {"look-up hit": 1}):
+        assert live(stores, held, NOW)
+        assert tally.take() == expected
+    with stores.work():
+        stores.sessions.end(OneClientSession(held.id), EndReason.TOKEN_REVOKED, "client", NOW)
+    assert stores.tombstones.write([held.id])
+    assert not live(stores, held, NOW)
+    assert tally.take() == {"mark confirmed": 1, "look-up ended": 1}
+
+
+def test_a_question_is_remembered_for_a_second_or_two() -> None:
+    at = [0.0]
+    lately, one, other = Lately(lambda: at[0]), uuid4(), uuid4()
+    found = []
+    for at[0], sid in ((0.1, one), (0.9, one), (1.9, one), (2.0, other), (2.8, one), (9.0, one), (9.1, other)):
+        found.append(lately.again(sid))
+    assert found == [False, True, True, False, True, False, False]
 
 
 def test_a_natural_end_is_exact_within_a_lease(stores: Stores) -> None:
