@@ -19,6 +19,7 @@ from .bodies import Bodies
 from .browser import Browser, NoFlaskSession
 from .client_address import client_address
 from .client_certificate import with_certificates
+from .documents import Documents
 from .domain.master_key import MasterKeys
 from .domain.outbox import MessageKind
 from .domain.ports import Stores
@@ -121,7 +122,8 @@ def create_app(settings: Settings) -> Flask:
     endpoints = _mount(app, settings, stores, services, master_keys, request_log)
     ordinary = web.static_files(settings, Again(app.wsgi_app))
     bodies = Bodies(FastLane(ordinary, settings, request_log, endpoints), MAX_BODY)
-    app.wsgi_app = metrics.around(with_certificates(bodies, settings))  # type: ignore[method-assign, assignment]
+    documents = Documents(with_certificates(bodies, settings), settings, endpoints)
+    app.wsgi_app = metrics.around(documents)  # type: ignore[method-assign, assignment]
     return app
 
 

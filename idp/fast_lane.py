@@ -25,7 +25,7 @@ from .errors import LostTransaction
 from .logs import RequestLog
 from .oauth.cors import headers_for
 from .oauth.requests import CERTIFICATE, FAILED, FORM, OtherLane, Received
-from .oauth.responses import JSON_TYPE, Answer
+from .oauth.responses import JSON_TYPE, NO_STORE, Answer
 from .oauth.rfc7517_jwks import CONDITIONS
 from .settings import Settings
 from .web.security import always
@@ -55,6 +55,7 @@ class _Way:
     endpoint: Answering
     reads_query: bool
     cors: Mapping[str, str]
+    never_kept: Sequence[tuple[str, str]]
 
 
 class FastLane:
@@ -66,13 +67,13 @@ class FastLane:
         self.ordinary = ordinary
         self._host = settings.host.lower()
         self._log = log
+        self._always = always(settings)
         self._ways = {
-            (method, settings.path_prefix + path): _way(method, endpoint, name)
+            (method, settings.path_prefix + path): self._way(method, endpoint, name)
             for endpoint in endpoints
             if isinstance(endpoint, Answering)
             for method, path, name in endpoint.ways
         }
-        self._always = tuple(always(settings).items())
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer, or let the ordinary lane answer."""
@@ -113,15 +114,18 @@ class FastLane:
 
     def _headers(self, way: _Way, answer: Answer, request_id: str) -> list[tuple[str, str]]:
         """In the order of the ordinary lane."""
-        said = {"Content-Type": JSON_TYPE, "Content-Length": str(len(answer.body)), **answer.headers, **way.cors}
-        for name, value in self._always:
-            said.setdefault(name, value)
-        said["X-Request-ID"] = request_id
-        return list(said.items())
+        rest = way.never_kept if answer.headers is NO_STORE else self._rest(answer.headers, way.cors)
+        length = str(len(answer.body))
+        return [("Content-Type", JSON_TYPE), ("Content-Length", length), *rest, ("X-Request-ID", request_id)]
 
+    def _rest(self, own: Mapping[str, str], cors: Mapping[str, str]) -> Sequence[tuple[str, str]]:
+        """What the answer and the endpoint say themselves, and what every answer says unless they do."""
+        said = {**own, **cors}
+        return (*said.items(), *((name, text) for name, text in self._always.items() if name not in said))
 
-def _way(method: str, endpoint: Answering, name: str) -> _Way:
-    return _Way(method, endpoint, getattr(endpoint, "reads_query", False), headers_for(name))
+    def _way(self, method: str, endpoint: Answering, name: str) -> _Way:
+        cors = headers_for(name)
+        return _Way(method, endpoint, getattr(endpoint, "reads_query", False), cors, self._rest(NO_STORE, cors))
 
 
 def _posted(environ: WSGIEnvironment) -> bool:

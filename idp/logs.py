@@ -19,9 +19,10 @@ import logging
 import re
 import sys
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from ipaddress import ip_address
 from time import perf_counter
-from typing import Any, TextIO
+from typing import TextIO
 
 import structlog
 from flask import Flask, Response, g, request
@@ -172,15 +173,16 @@ class RequestLog:
 
     def line(self, request_id: str, *, method: str, path: str, status: int, began: float, address: str) -> None:
         """Once, when it is answered. ``began`` is a ``perf_counter``."""
-        facts = {
-            "method": method, "path": path[:300], "status": status,
-            "ms": round((perf_counter() - began) * 1000, 1), "address": address,
-        }  # fmt: skip
-        machine = _machine(self._logger)
+        machine, path, ms = _machine(self._logger), path[:300], round((perf_counter() - began) * 1000, 1)
         if machine is None:
-            self._log.info("request", **facts)
+            self._log.info("request", method=method, path=path, status=status, ms=ms, address=address)
         elif self._logger.isEnabledFor(logging.INFO):
-            _write(machine, facts | {"event": "request", "request_id": request_id, "logger": "idp.request"})
+            _write(
+                machine,
+                f'{{"method": {_again(method)}, "path": {_again(path)}, "status": {status}, "ms": {ms}, '
+                f'"address": {_again(address)}, "event": "request", "request_id": {_json_text(request_id)}, '
+                f'"logger": "idp.request", "level": "info", "timestamp": "{_STAMP(None, "info", {})["timestamp"]}"}}',
+            )
 
     def _taken_over(self, peer: str | None, sent: str | None) -> str | None:
         if not self._proxies or not sent or not _REQUEST_ID.fullmatch(sent):
@@ -221,9 +223,7 @@ def _machine(logger: logging.Logger) -> logging.StreamHandler[TextIO] | None:
     return _json_handler if alone and root.handlers[0] is _json_handler else None
 
 
-def _write(handler: logging.StreamHandler[TextIO], facts: dict[str, Any]) -> None:
-    cleaned = {name: _clean(value) for name, value in facts.items()}
-    text = _JSON.encode(_STAMP(None, "info", cleaned | {"level": "info"}))
+def _write(handler: logging.StreamHandler[TextIO], text: str) -> None:
     handler.acquire()
     try:
         handler.stream.write(text + handler.terminator)
@@ -232,3 +232,11 @@ def _write(handler: logging.StreamHandler[TextIO], facts: dict[str, Any]) -> Non
         return  # nobody reads what we write, or it is closed: no reason to fail a request
     finally:
         handler.release()
+
+
+def _json_text(text: str) -> str:
+    return _JSON.encode(_clean(text))
+
+
+_again = lru_cache(maxsize=256)(_json_text)
+"""For texts that come again and again: methods, paths, addresses."""

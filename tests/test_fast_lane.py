@@ -15,6 +15,7 @@ from werkzeug.test import EnvironBuilder, TestResponse, run_wsgi_app
 
 from idp import jose, logs
 from idp.bodies import Bodies
+from idp.documents import Documents
 from idp.errors import LostTransaction
 from idp.fast_lane import FastLane
 from idp.oauth.rfc7523_client_assertion import ASSERTION_TYPE
@@ -25,7 +26,6 @@ from .provider import ISSUER, Provider, answered, basic, both, database, provide
 __all__ = ["both", "database", "provider", "seeded"]
 
 JWKS = "/.well-known/jwks.json"
-DISCOVERY = ("/.well-known/openid-configuration", "/.well-known/oauth-authorization-server")
 CHANGING = {"X-Request-ID"}
 
 
@@ -34,7 +34,9 @@ class Lanes:
 
     def __init__(self, provider: Provider) -> None:
         self.provider = provider
-        bodies = provider.flask.wsgi_app
+        documents = provider.flask.wsgi_app
+        assert isinstance(documents, Documents)
+        bodies = documents._application
         assert isinstance(bodies, Bodies)
         lane = bodies._application
         assert isinstance(lane, FastLane)
@@ -89,17 +91,17 @@ def same(one: TestResponse, other: TestResponse) -> None:
     assert headers[0] == headers[1]
 
 
+def asked_by(provider: Provider, **headers: str) -> dict[str, Any]:
+    """An introspection request of a client of this provider."""
+    credentials, _ = provider.register("API", redirect_uris=[], grant_types=[]).credentials
+    return {"method": "POST", "headers": {**credentials, **headers}, "data": {"token": "junk"}}
+
+
 def bearer(token: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {token}"}
 
 
 # ── the same answers ──────────────────────────────────────────────────────────────────────────────
-
-
-@pytest.mark.parametrize("path", [JWKS, *DISCOVERY])
-def test_documents(lanes: Lanes, path: str) -> None:
-    same(lanes.fast(path), lanes.ordinary(path))
-    assert lanes.fast(path).headers["Access-Control-Allow-Origin"] == "*"
 
 
 def test_introspection(lanes: Lanes, scene: dict[str, Any]) -> None:
@@ -148,9 +150,10 @@ def test_under_a_path_and_without_tls(database: str, secure: bool) -> None:
     issuer = "https://id.example/tenant" if secure else "http://localhost:8000"
     with running(database, issuer=issuer) as other:
         lanes = Lanes(other)
-        path = ("/tenant" if secure else "") + JWKS
-        same(lanes.fast(path), lanes.ordinary(path))
-        assert ("Strict-Transport-Security" in lanes.fast(path).headers) is secure
+        path = ("/tenant" if secure else "") + "/introspect"
+        request = asked_by(other)
+        same(lanes.fast(path, **request), lanes.ordinary(path, **request))
+        assert ("Strict-Transport-Security" in lanes.fast(path, **request).headers) is secure
 
 
 # ── what is refused, and what is unusual ──────────────────────────────────────────────────────────
@@ -302,21 +305,23 @@ def test_the_line_is_the_same(lanes: Lanes, scene: dict[str, Any], stream: io.St
 
 def test_no_line_below_its_level(lanes: Lanes, stream: io.StringIO) -> None:
     logs.configure("warning", stream)
-    lanes.fast(JWKS)
-    lanes.ordinary(JWKS)
+    request = asked_by(lanes.provider)
+    lanes.fast("/introspect", **request)
+    lanes.ordinary("/introspect", **request)
     assert stream.getvalue() == ""
 
 
 def test_a_log_that_nobody_reads_fails_no_request(lanes: Lanes, stream: io.StringIO) -> None:
+    request = asked_by(lanes.provider)
     logs.configure("info", stream)
     stream.close()
     for ask in (lanes.fast, lanes.ordinary):
-        assert ask(JWKS).status_code == 200
+        assert ask("/introspect", **request).status_code == 200
 
 
 def test_an_id_of_a_proxy_is_taken_over(database: str) -> None:
     with running(database, trusted_proxies=("192.0.2.7",)) as other:
         lanes = Lanes(other)
-        headers = {"X-Request-ID": "from-proxy-1", "X-Forwarded-For": "198.51.100.9"}
-        same(lanes.fast(JWKS, headers=headers), lanes.ordinary(JWKS, headers=headers))
-        assert lanes.fast(JWKS, headers=headers).headers["X-Request-ID"] == "from-proxy-1"
+        request = asked_by(other, **{"X-Request-ID": "from-proxy-1", "X-Forwarded-For": "198.51.100.9"})
+        same(lanes.fast("/introspect", **request), lanes.ordinary("/introspect", **request))
+        assert lanes.fast("/introspect", **request).headers["X-Request-ID"] == "from-proxy-1"

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, request
 
-from ..services.keys import Keys
+from ..services.keys import Keys, Published
 from .cors import OPEN
-from .requests import FAILED, Received
 from .responses import Answer, as_response
 
 PATH = "/.well-known/jwks.json"
@@ -20,11 +19,12 @@ CONDITIONS = ("If-None-Match", "If-Modified-Since", "If-Match", "If-Unmodified-S
 class JwksEndpoint:
     """GET /.well-known/jwks.json."""
 
-    ways = (("GET", PATH, "jwks"),)
+    documents = ((PATH, "jwks"),)
 
     def __init__(self, keys: Keys, max_age: int) -> None:
         self._keys = keys
         self._max_age = max_age
+        self._made: tuple[Published, Answer] | None = None
 
     def mount(self, blueprint: Blueprint) -> None:
         """Where it stands."""
@@ -34,10 +34,12 @@ class JwksEndpoint:
         """The key set, or 304."""
         return conditional(self.answer())
 
-    def answer(self, _asked: Received | None = None) -> Answer:
-        """The key set."""
-        published = self._keys.jwks()
-        return document(published.body, published.etag, self._max_age)
+    def answer(self) -> Answer:
+        """The key set; the same object while it is the same."""
+        published, made = self._keys.jwks(), self._made
+        if made is None or made[0] is not published:
+            self._made = made = published, document(published.body, published.etag, self._max_age)
+        return made[1]
 
 
 def document(body: bytes, etag: str, max_age: int) -> Answer:
@@ -47,8 +49,6 @@ def document(body: bytes, etag: str, max_age: int) -> Answer:
 
 def conditional(answer: Answer) -> Response:
     """The same, or 304, or a part of it, if that is what was asked for (RFC 9110 sections 13 and 14)."""
-    if failed := request.environ.get(FAILED):
-        raise failed
     response = as_response(answer)
     if any(name in request.headers for name in CONDITIONS):
         response.make_conditional(request)

@@ -19,7 +19,6 @@ from ..domain.key import SIGNING_ALGS
 from ..domain.session import ACR_SUPPORTED
 from ..domain.subject import SUBJECT_TYPES
 from ..errors import Unavailable
-from ..oauth.requests import Received
 from ..oauth.responses import Answer
 from ..oauth.rfc7517_jwks import conditional, document
 from ..oauth.rfc8414_metadata import metadata
@@ -34,8 +33,7 @@ _FRESH_SECONDS = 5.0
 
 @dataclass(frozen=True, slots=True)
 class _Made:
-    body: bytes
-    etag: str
+    answer: Answer
     at: float
 
 
@@ -49,12 +47,12 @@ class DiscoveryEndpoint:
         self._made: _Made | None = None
 
     paths = ("/.well-known/openid-configuration", "/.well-known/oauth-authorization-server")
-    ways = (("GET", paths[0], "openid_configuration"), ("GET", paths[1], "oauth_server"))
+    documents = ((paths[0], "openid_configuration"), (paths[1], "oauth_server"))
 
     def mount(self, blueprint: Blueprint) -> None:
         """Where it stands, under the issuer."""
-        for method, path, name in self.ways:
-            blueprint.add_url_rule(path, name, self.get, methods=[method], provide_automatic_options=False)
+        for path, name in self.documents:
+            blueprint.add_url_rule(path, name, self.get, methods=["GET"], provide_automatic_options=False)
 
     def mount_before_path(self, app: Flask) -> None:
         """RFC 8414 section 3.1: for an issuer with a path, the well-known segment stands before it."""
@@ -65,27 +63,26 @@ class DiscoveryEndpoint:
         """The document, or 304."""
         return conditional(self.answer())
 
-    def answer(self, _asked: Received | None = None) -> Answer:
-        """The document."""
-        made = self._current()
-        return document(made.body, made.etag, MAX_AGE_SECONDS)
-
-    def _current(self) -> _Made:
+    def answer(self) -> Answer:
+        """The document; the same object while it is the same."""
         made = self._made
         if made is not None and time.monotonic() - made.at < _FRESH_SECONDS:
-            return made
+            return made.answer
+        made = self._made = self._make(made)
+        return made.answer
+
+    def _make(self, made: _Made | None) -> _Made:
         try:
             scopes = [scope.name for _resource, scopes in self._resources.list() for scope in scopes]
             types = [kind.name for kind in self._details.list()]
         except Unavailable:
-            if made is None:
-                scopes, types = [], []
-            else:
-                self._made = _Made(made.body, made.etag, time.monotonic())
-                return made
+            if made is not None:
+                return _Made(made.answer, time.monotonic())
+            scopes, types = [], []
         body = json.dumps(openid_metadata(self._settings, scopes, types), separators=(",", ":")).encode()
-        self._made = made = _Made(body, hashlib.sha256(body).hexdigest()[:32], time.monotonic())
-        return made
+        if made is not None and made.answer.body == body:
+            return _Made(made.answer, time.monotonic())
+        return _Made(document(body, hashlib.sha256(body).hexdigest()[:32], MAX_AGE_SECONDS), time.monotonic())
 
 
 def openid_metadata(settings: Settings, own_scopes: list[str], detail_types: list[str]) -> dict[str, object]:

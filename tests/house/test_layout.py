@@ -18,8 +18,8 @@ TOP = {
 ROOMS = {
     "__init__", "__main__", "admin", "again", "app", "asgi", "bodies", "browser", "cli", "client_address",
     "client_certificate", "courier",
-    "demo", "domain", "errors", "every_request", "fast_lane", "housekeeper", "jose", "logs", "mail_server", "metrics",
-    "oauth", "oidc",
+    "demo", "documents", "domain", "errors", "every_request", "fast_lane", "housekeeper", "jose", "logs",
+    "mail_server", "metrics", "oauth", "oidc",
     "outgoing", "own_addresses", "paths", "resource_server", "services",
     "settings", "signing_out", "storage", "streams", "web", "wsgi",
 }  # fmt: skip
