@@ -1,9 +1,12 @@
 """``idp serve``: Granian's WSGI server over ``idp.wsgi:app``; with ``--streams`` its ASGI server over ``idp.asgi:app``.
 
-Why workers are spawned, not forked: a fork copies open connections, locks held by other threads and
-the state of native libraries; a spawned worker imports ``idp.wsgi`` and opens its own. The parent
-opens the application once, to refuse what cannot work with every problem on stderr, makes what the
-first start needs (tables, signing keys), and closes it before any worker starts.
+Why workers are forked, on Linux, from a parent that has imported everything and opened nothing: code takes
+most of a worker's memory, and what was imported before the fork is there once for all of them (``gc.freeze``
+keeps the collector from touching, and so copying, it). A fork would also copy open connections, threads' locks
+and secrets that were read; so whatever opens anything is done by a process of its own, which is gone before the
+first worker starts (``_apart``): it opens the application once, to refuse what cannot work with every problem on
+stderr, and makes what the first start needs (tables, signing keys). Elsewhere workers are spawned, for system
+libraries there do not bear forking.
 
 Why no access log of Granian's: it has the query string, where codes travel; ours (``idp.logs``) has
 the path alone.
@@ -12,12 +15,17 @@ the path alone.
 from __future__ import annotations
 
 import argparse
+import gc
 import multiprocessing
 import os
 import socket
+import sys
+from collections.abc import Callable
+from importlib import import_module
+from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, Any
 
-from ..errors import ConfigurationError
+from ..errors import ConfigurationError, IdpError, Unavailable
 from ..metrics import shared_by_workers
 from . import database, open_files
 from .arguments import count, leaf, port
@@ -35,6 +43,7 @@ BACKLOG = 2048
 # Requests one worker accepts beyond those its threads are at; more wait in the kernel's queue.
 BACKPRESSURE = 256
 MAX_HEADERS = 64 * 1024
+_METHOD = "fork" if sys.platform == "linux" else "spawn"
 _QUIET = {"handlers": [], "propagate": True}
 
 
@@ -56,10 +65,10 @@ def cores() -> int:
 def _run(arguments: argparse.Namespace) -> Answer:
     settings = configured()
     _check_address(arguments.host, arguments.port)
-    database.prepare(settings)
-    with application(settings) as extension:
-        extension.services.keys.signer()  # a wrong master key is refused here, not at the first sign-in
-    multiprocessing.set_start_method("spawn", force=True)
+    _apart(_make_ready)
+    multiprocessing.set_start_method(_METHOD, force=True)
+    if _METHOD == "fork":
+        _import_for_all()
     address = (arguments.host, arguments.port)
     with shared_by_workers(settings):
         if arguments.streams:
@@ -68,6 +77,48 @@ def _run(arguments: argparse.Namespace) -> Answer:
         else:
             server(*address, arguments.workers or cores(), arguments.threads).serve()
     return Answer({"stopped": True}, "")
+
+
+def _apart(act: Callable[[], None]) -> None:
+    """Do it in a process of its own, which ends with all that it imported and opened. Raises what it raises."""
+    context: Any = multiprocessing.get_context(_METHOD)
+    outcome, told = context.Pipe(duplex=False)
+    process = context.Process(target=_told, args=(act, told))
+    process.start()
+    told.close()
+    try:
+        error: IdpError | None = outcome.recv()
+    except EOFError:
+        raise Unavailable("the process that looks at the database has died") from None
+    finally:
+        process.join()
+    if error is not None:
+        raise error
+
+
+def _told(act: Callable[[], None], told: Connection) -> None:
+    try:
+        act()
+    except IdpError as error:
+        told.send(error)
+    else:
+        told.send(None)
+
+
+def _make_ready() -> None:
+    """The database as the application needs it, and one look at whether the application can be opened."""
+    settings = configured()
+    database.prepare(settings)
+    with application(settings) as extension:
+        extension.services.keys.signer()  # a wrong master key is refused here, not at the first sign-in
+
+
+def _import_for_all() -> None:
+    """What every worker needs, all of it code: nothing here opens a file or a connection, or starts a thread."""
+    for module in ("idp.app", "idp.courier", "idp.housekeeper"):
+        import_module(module)
+    gc.collect()
+    gc.freeze()
 
 
 def _check_address(host: str, port: int) -> None:
