@@ -11,8 +11,8 @@ from pathlib import Path
 
 
 def workers_of(parent: int) -> list[int]:
-    """Process ids of living children that multiprocessing spawned, without its resource tracker."""
-    return [child for child in children_of(parent) if b"spawn_main" in _command(child)]
+    """Process ids of living children, forked or spawned, without multiprocessing's resource tracker."""
+    return [child for child in children_of(parent) if b"resource_tracker" not in _command(child)]
 
 
 def children_of(parent: int) -> list[int]:
