@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from uuid import UUID
 
 from .. import jose
 from ..domain.client import AuthMethod, Client, ClientOrigin
@@ -24,7 +25,7 @@ from ..domain.openid_metadata import SIGNED_ANSWERS
 from ..domain.ports import Stores
 from ..domain.revocation import RETENTION, Revocation, RevocationKind
 from ..domain.scope import STANDARD_SCOPES
-from ..domain.session import EndReason, WholeClient
+from ..domain.session import EndReason, Liveness, WholeClient
 from ..errors import InputRefused, NotFound, ProtocolError
 from .sessions import SessionControl, secret_hash
 
@@ -61,6 +62,13 @@ class Clients:
     def find(self, client_id: str) -> Client | None:
         """Exact look-up of an id that we made; disabled ones too."""
         return self._stores.clients.get(client_id) if _CLIENT_ID.fullmatch(client_id) else None
+
+    def find_and_look(self, client_id: str, sid: UUID) -> tuple[Client | None, Liveness | None] | None:
+        """``find``, and ``Tokens.liveness`` of a sid, in one look at the record; None where two may be quicker."""
+        if not _CLIENT_ID.fullmatch(client_id):
+            return None, None
+        found = self._stores.client_sessions.liveness_and_client(sid, client_id, self._stores.clock.now())
+        return None if found is None else (found[1], found[0])
 
     def get(self, client_id: str) -> Client:
         """Raises NotFound."""

@@ -15,6 +15,7 @@ from datetime import datetime
 from time import monotonic
 from uuid import UUID
 
+from ..domain.client import Client
 from ..domain.ports import ClientSessions
 from ..domain.session import ClientSession, Liveness
 from ..domain.user import User
@@ -76,6 +77,15 @@ class HotClientSessions:
         found = self._record.liveness(sid, now)
         self._pass_on(found, seen.ticket if may_fill else None)
         return found
+
+    def liveness_and_client(
+        self, sid: UUID, client_id: str, now: datetime
+    ) -> tuple[Liveness | None, Client | None] | None:  # fmt: skip
+        """The record's; None for what was asked for lately, which Redis may know."""
+        if not self._in_work() and self._again(sid):
+            return None
+        self._copy.left_out()
+        return self._record.liveness_and_client(sid, client_id, now)
 
     def _pass_on(self, found: Liveness | None, ticket: Ticket | None) -> None:
         """An end that somebody made is final and marked; one that is a matter of clocks is not."""

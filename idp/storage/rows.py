@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import Table
+from sqlalchemy import FromClause
 from sqlalchemy.sql.elements import ColumnElement
 
 from ..domain.session import ClientSession, Session
@@ -20,8 +20,9 @@ T = TypeVar("T")
 class Rows(Generic[T]):
     """Reads ``kind`` from rows that select ``columns``, and writes it as parameters."""
 
-    def __init__(self, kind: type[T], table: Table) -> None:
+    def __init__(self, kind: type[T], table: FromClause) -> None:
         self._kind = kind
+        self.table = table
         self._names = tuple(member.name for member in fields(kind))  # type: ignore[arg-type]  # T is a dataclass
         self.columns: tuple[ColumnElement[Any], ...] = tuple(table.c[name] for name in self._names)
 

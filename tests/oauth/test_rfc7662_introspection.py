@@ -136,8 +136,8 @@ def test_a_database_that_does_not_answer_is_never_active(
     def away(*_: object) -> None:
         raise Unavailable("the database does not answer")
 
-    monkeypatch.setattr(type(provider.stores.client_sessions), "liveness", away)
-    monkeypatch.setattr(type(provider.stores.client_sessions), "liveness_with_user", away)
+    for name in ("liveness", "liveness_and_client", "liveness_with_user"):
+        monkeypatch.setattr(type(provider.stores.client_sessions), name, away)
     monkeypatch.setattr(type(provider.stores.refresh_families), "get", away)
     for name in ("access_token", "refresh_token"):
         response = provider.introspect(scene["app"], scene["tokens"][name])
