@@ -39,6 +39,7 @@ from typing import Any, TypeVar
 
 import psycopg
 from psycopg.abc import PQGen
+from psycopg.pq import TransactionStatus
 from psycopg.waiting import wait_conn
 from sqlalchemy import make_url
 from sqlalchemy.exc import DisconnectionError
@@ -81,6 +82,11 @@ class TimedConnection(psycopg.Connection[tuple[Any, ...]]):
             self.close()
             raise psycopg.OperationalError("no standby confirmed in time; whether it will last is unknown")
         return answer
+
+    def rollback(self) -> None:
+        """Nothing to do where no transaction is open, which is so nearly whenever the pool takes one back."""
+        if self.pgconn.transaction_status != TransactionStatus.IDLE:
+            super().rollback()
 
     def listen(self) -> None:
         """Hear the server's warnings from now on."""
