@@ -23,7 +23,7 @@ from tests.packaging.serving import free_port
 from tests.postgres import PostgresServer
 from tests.redis_server import RedisServer
 
-from .children import BenchFailed, Server, running, wait
+from .children import BenchFailed, Server, cache, running, wait
 
 PEERS = Path(__file__).with_name("peers")
 SECRET = "bench-secret-of-photos"
@@ -39,11 +39,6 @@ class Peer:
     codes: list[str]
     access: list[str]
     refresh: list[str]
-
-
-def cache() -> Path:
-    """Where peers are installed."""
-    return Path(os.environ.get("BENCH_CACHE") or Path.home() / ".cache" / "idp-bench")
 
 
 # ── oidc-provider ─────────────────────────────────────────────────────────────────────────────────

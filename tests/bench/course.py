@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from pathlib import Path
+from random import Random
 from typing import Any
 
 from sqlalchemy import Engine, create_engine
@@ -93,8 +94,8 @@ class Course:
         ours = loads.of_provider(
             server.port,
             scene,
-            list(people.refresh_tokens(maker.keys)),
-            list(lean.refresh_tokens(maker.keys)),
+            _shuffled(people.refresh_tokens(maker.keys)),
+            _shuffled(lean.refresh_tokens(maker.keys)),
             maker.access(people, range(people.first, people.last + 1)),
         )
         others = {BARE: self._bare(postgres, redis), **self._peers(postgres)}
@@ -102,7 +103,7 @@ class Course:
             self._measure(operation, ours, others)
         self._after(engine, server, scene, people, maker, url, redis)
         if self._options.large:
-            self._at_large(engine, scene, ours, maker)
+            self._at_large(engine, scene, ours, others[BARE], maker)
 
     # ── measure ──────────────────────────────────────────────────────────────────────────────────
 
@@ -195,7 +196,9 @@ class Course:
         if found.failures or not found.requests:
             raise BenchFailed(f"refresh: {found.failures} of {found.requests} answers not 2xx: {found.sample}")
 
-    def _at_large(self, engine: Engine, scene: Scene, ours: dict[str, loads.Load], maker: _Maker) -> None:
+    def _at_large(
+        self, engine: Engine, scene: Scene, ours: dict[str, loads.Load], bare: dict[str, loads.Load], maker: _Maker
+    ) -> None:  # fmt: skip
         """A million more, of which a few thousand, spread over all of them, are asked for."""
         first = 100_000
         last = first + self._options.large - 1
@@ -206,11 +209,20 @@ class Course:
         spread = range(first, last + 1, step)
         asked = {
             INTROSPECTION: ours[INTROSPECTION].of(maker.access(many, spread)),
-            REFRESH: ours[REFRESH].of(list(many.refresh_tokens(maker.keys, step))),
+            REFRESH: ours[REFRESH].of(_shuffled(many.refresh_tokens(maker.keys, step))),
         }
         for operation, load in asked.items():
-            self._rounds.measure(operation + LARGE, {IDP: (operation + LARGE, load)}, IDP)
+            beside = _BESIDE[operation]
+            both = {IDP: (operation + LARGE, load), BARE: (beside + LARGE, bare[beside])}
+            self._rounds.measure(operation + LARGE, both, IDP)
         self._report.problems[:] = self._rounds.problems
+
+
+def _shuffled(tokens: Iterable[str]) -> list[str]:
+    """In no order, the same in every run: neighbours in a table are no neighbours in time."""
+    found = list(tokens)
+    Random(1).shuffle(found)
+    return found
 
 
 class _Maker:

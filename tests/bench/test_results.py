@@ -11,7 +11,20 @@ from hypothesis import strategies as some
 
 from tests.bench.report import Report
 from tests.bench.results import parse_wrk, percentile
-from tests.bench.targets import BARE, DJANGO, IDP, JWKS, NODE, STATIC, USERINFO, at_most, verdicts
+from tests.bench.targets import (
+    BARE,
+    DJANGO,
+    IDP,
+    INTROSPECTION,
+    JWKS,
+    LARGE,
+    NODE,
+    ONE_GET,
+    STATIC,
+    USERINFO,
+    at_most,
+    verdicts,
+)
 
 OUTPUT = """Running 2s test @ http://127.0.0.1:8000/token
   1 threads and 32 connections
@@ -62,6 +75,16 @@ def test_a_target_is_met_or_not_or_was_not_measured() -> None:
     assert found[USERINFO, "≥ 1 × oidc-provider, userinfo"].met is False
     assert found[USERINFO, "≥ 4 × django-oauth-toolkit, userinfo"].word == "–"
     assert [at_most("x", 2, "ms", value).met for value in (1.9, 2.1, None)] == [True, False, None]
+
+
+def test_what_was_measured_minutes_apart_counts_beside_a_bare_function() -> None:
+    """The machine was half as fast the second time: 80 of 100 then are 160 of what they were before."""
+    rates = {
+        (IDP, INTROSPECTION): 200.0, (BARE, ONE_GET): 1000.0, (IDP, INTROSPECTION + LARGE): 80.0,
+        (BARE, ONE_GET + LARGE): 500.0,
+    }  # fmt: skip
+    [found] = [verdict for verdict in verdicts(rates) if verdict.name == INTROSPECTION + LARGE]
+    assert (found.measured, found.met) == ("0.80 (160 : 200)", False)
 
 
 def test_the_report_can_be_written_with_and_without_figures() -> None:
