@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
+from datetime import datetime
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -242,14 +243,11 @@ class _Maker:
     def access(self, people: Crowd, numbers: Iterable[int]) -> list[str]:
         """One for each of these sessions, for userinfo and the API."""
         now = self._stores.clock.now()
-        return [
-            self._tokens.make(
-                Grant(
-                    client_id=people.app, scope=people.scope, resources=(), audience=(self._issuer, API),
-                    user_id=crowd.named("u", number - number % 4), sid=crowd.named("c", number), auth_time=now,
-                    acr="aal1", amr=("pwd",),
-                ),
-                now,
-            )
-            for number in numbers
-        ]  # fmt: skip
+        return [self._tokens.make(self._grant(people, number, now), now) for number in numbers]
+
+    def _grant(self, people: Crowd, number: int, now: datetime) -> Grant:
+        user_id = crowd.named("u", number - number % 4)
+        return Grant(
+            client_id=people.app, scope=people.scope, resources=(), audience=(self._issuer, API), user_id=user_id,
+            subject=str(user_id), sid=crowd.named("c", number), auth_time=now, acr="aal1", amr=("pwd",),
+        )  # fmt: skip
