@@ -14,7 +14,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
-from .errors import IdpError
 from .oauth.cors import headers_for
 from .oauth.responses import JSON_TYPE, Answer
 from .oauth.rfc7517_jwks import CONDITIONS
@@ -84,7 +83,7 @@ class Documents:
             return self._application(environ, start_response)
         try:
             prepared = document.prepared()
-        except IdpError:  # the application meets the same error, and makes an answer of it
+        except Exception:  # noqa: BLE001 - the application meets the same error, and makes an answer of it
             return self._application(environ, start_response)
         condition = environ.get(_CONDITION)
         if condition is None:
