@@ -36,7 +36,7 @@ from ..settings import Settings
 from .requests import OtherLane
 
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
-ENDPOINTS = ("/token", "/par", "/introspect", "/revoke", "/device_authorization")
+ENDPOINTS = ("/token", "/par", "/introspect", "/revoke", "/device_authorization", "/bc-authorize")
 LEEWAY_SECONDS, MAX_LIFE_SECONDS = 15, 3600  # FAPI 2.0 5.3.2.1: 10 must be taken, 60 must not
 KEPT_LONGER = timedelta(seconds=LEEWAY_SECONDS + 60)  # a jti is remembered for as long as it could be taken
 _JWKS_AGE_SECONDS, _JWKS_PAUSE_SECONDS = 300.0, 1.0

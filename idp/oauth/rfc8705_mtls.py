@@ -40,6 +40,7 @@ ALIASED = {
     "token_endpoint": "/token", "revocation_endpoint": "/revoke", "introspection_endpoint": "/introspect",
     "userinfo_endpoint": "/userinfo", "pushed_authorization_request_endpoint": "/par",
     "device_authorization_endpoint": "/device_authorization",
+    "backchannel_authentication_endpoint": "/bc-authorize",
 }  # fmt: skip
 _MOST_CHARACTERS = 16_384
 _BEGIN, _END = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"

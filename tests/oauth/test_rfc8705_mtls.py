@@ -22,6 +22,7 @@ from werkzeug.test import TestResponse
 
 from idp import jose
 from idp.errors import ConfigurationError
+from idp.oauth.rfc8705_mtls import ALIASED
 from idp.settings import load
 
 from ..provider import App, Provider, answered, claims_of, refused, running
@@ -209,7 +210,8 @@ def test_the_refresh_token_of_a_public_client_needs_the_certificate(behind: Prov
 @pytest.mark.spec("RFC 8705", "5")
 def test_the_metadata_say_where_certificates_are_asked_for(behind: Provider, provider: Provider) -> None:
     told = answered(behind.get("/.well-known/openid-configuration"))
-    assert told["mtls_endpoint_aliases"]["token_endpoint"] == "https://mtls.id.example/token"
+    aliases = {name: uri.replace("https://mtls.id.example", "") for name, uri in told["mtls_endpoint_aliases"].items()}
+    assert aliases == {name: told[name].removeprefix(told["issuer"]) for name in ALIASED}
     assert told["tls_client_certificate_bound_access_tokens"] is True
     assert {"tls_client_auth", "self_signed_tls_client_auth"} <= set(told["token_endpoint_auth_methods_supported"])
     without = answered(provider.get("/.well-known/openid-configuration"))
