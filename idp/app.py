@@ -307,16 +307,26 @@ def _token_endpoints(
         JwksEndpoint(services.keys, settings.jwks_max_age),
         RegistrationEndpoint(settings, services, statements, stores.throttles, address, vouch),
         ConfigurationEndpoint(settings, services, statements, stores.throttles, address, vouch),
-        BackchannelAuthentication(
-            settings, authentication, services, id_tokens, SignedRequests(settings.issuer, keys, stores.clock),
-            stores.throttles, address,
-        ),
-        DeviceAuthorizationEndpoint(settings, authentication, services, stores.throttles, address),
+        *_polled_endpoints(settings, stores, services, authentication, id_tokens, keys),
         UserinfoEndpoint(
             presented, settings.urls("/userinfo"), services.tokens, SignedUserinfo(settings.issuer, services.keys),
             address,
         ),
         RevocationsEndpoint(Following(presented, settings.revocations_urls, stores.revocations), address),
+    )  # fmt: skip
+
+
+def _polled_endpoints(
+    settings: Settings, stores: Stores, services: Services, authentication: ClientAuthentication, id_tokens: IdTokens,
+    keys: ClientKeys,
+) -> tuple[oauth.Endpoint, ...]:  # fmt: skip
+    """Where requests begin that a client polls for while a person decides elsewhere."""
+    address, signed = _address_of_request(settings), SignedRequests(settings.issuer, keys, stores.clock)
+    return (
+        BackchannelAuthentication(
+            settings, authentication, services, id_tokens, signed, stores.throttles, address
+        ),
+        DeviceAuthorizationEndpoint(settings, authentication, services, stores.throttles, address),
     )  # fmt: skip
 
 
