@@ -157,15 +157,24 @@ class Keys:
             self._stores.signing_keys.remove_due(now)
             self._complete()
             due = [key.alg for key in self.list() if key.state is KeyState.ACTIVE and self._old(key, now)]
-            for alg in due:
-                self.rotate(alg)
-        return bool(due)
+            rotated = [self._rotated(alg) for alg in due]
+        return any(rotated)
+
+    def _rotated(self, alg: str) -> bool:
+        """An heir that was announced only now waits for the next round, and holds up no other algorithm."""
+        try:
+            self.rotate(alg)
+        except Conflict:
+            return False
+        return True
 
     # ── inside ───────────────────────────────────────────────────────────────────────────────────
 
     def _complete(self) -> None:
-        """Under the lock."""
-        for alg, state in _missing(self.list(), self.algs):
+        """Under the lock. Also for an algorithm that left the setting while a key of it signs."""
+        keys = self.list()
+        signing = (key.alg for key in keys if key.state is KeyState.ACTIVE)
+        for alg, state in _missing(keys, tuple(dict.fromkeys((*self.algs, *signing)))):
             self._make(alg, state)
 
     def _old(self, key: SigningKey, now: datetime) -> bool:

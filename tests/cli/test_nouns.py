@@ -157,6 +157,21 @@ def test_the_life_of_a_detail_type(idp: Idp) -> None:
     assert idp("detail-type", "delete", "payment").code == 1
 
 
+def test_what_is_known_of_a_person_is_set_and_removed(idp: Idp, ada: Ran) -> None:
+    address = 'address={"country": "GB"}'
+    set_to = ("--claim", "birthdate=1815", "--claim", "phone_number=+44 20 7946 0000", "--claim", address)
+    found = idp("user", "set", EMAIL, *set_to, "--json").json()["claims"]
+    assert found == {
+        "name": "Ada", "birthdate": "1815", "phone_number": "+44 20 7946 0000", "address": {"country": "GB"},
+    }  # fmt: skip
+    wrong = idp("user", "set", EMAIL, "--claim", "sub=x", "--claim", "nickname=A")
+    assert (wrong.code, wrong.out) == (1, "")
+    assert "sub: There is no such entry." in wrong.err
+    assert "birthdate" not in idp("user", "set", EMAIL, "--claim", "birthdate=", "--json").json()["claims"]
+    strange = idp("user", "create", "b@example.com", "--claim", "iss=x", "--password-stdin", stdin=PASSWORD)
+    assert strange.code == 1
+
+
 # ── keys ──────────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -174,6 +174,11 @@ def test_an_algorithm_joins_with_the_setting_and_keeps_signing_without_it(databa
     with running(database, signing_algs="RS256") as fewer:
         assert fewer.services.keys.algs == ("RS256",)
         assert fewer.services.keys.signer("PS256").kid != made, "rotated, and still there for clients that chose it"
+        announced = next(kid for kid, state in states(fewer, "PS256").items() if state == "announced")
+        with fewer.stores.work():
+            fewer.services.keys.remove(announced)
+        with fewer.clock.later(200 * DAY):
+            assert fewer.services.keys.rotate_if_due(), "the lost heir has another in its place"
         with pytest.raises(NotFound):
             rotate(fewer, "HS256", force=True)
 
