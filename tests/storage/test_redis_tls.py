@@ -1,0 +1,62 @@
+"""The hot copy over TLS (``rediss://``): with the authority that was named, and with no other."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import pytest
+
+from ..certificates import a_certificate
+from ..redis_server import PATIENCE, RedisServer, free_port
+from .hot import hot_copy
+from .test_hot_copy import a_liveness, fill
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> Path:
+    return a_certificate(tmp_path)
+
+
+@pytest.fixture
+def url(redis: RedisServer, certificate: Path) -> Iterator[str]:
+    """A server that also listens for TLS. ``redis`` says what is missing."""
+    port = free_port()
+    files = dict.fromkeys(("tls_cert_file", "tls_key_file", "tls_ca_cert_file"), str(certificate))
+    with RedisServer(tls_port=str(port), tls_auth_clients="no", **files):
+        yield f"rediss://127.0.0.1:{port}"
+
+
+def eventually(act: Callable[[], object]) -> None:
+    """The budget of an exchange holds a handshake, too; on a machine under load not the first time."""
+    end = time.monotonic() + PATIENCE
+    while not act():
+        assert time.monotonic() < end
+        time.sleep(0.5)
+
+
+def test_leases_and_marks(url: str, certificate: Path) -> None:
+    copy = hot_copy(f"{url}?ssl_ca_certs={certificate}")
+    found = a_liveness()
+
+    def leased() -> bool:
+        if copy.look_up(found.sid).ticket is not None:
+            fill(copy, found)
+        return copy.look_up(found.sid).lease == found
+
+    eventually(leased)
+    eventually(lambda: copy.mark([found.sid]))
+    eventually(lambda: copy.look_up(found.sid).ended)
+
+
+def test_a_server_of_another_authority_is_no_server(url: str, tmp_path: Path) -> None:
+    """Whoever stands between cannot say that a session lives."""
+    (tmp_path / "other").mkdir()
+    stranger = hot_copy(f"{url}?ssl_ca_certs={a_certificate(tmp_path / 'other')}")
+    sid: UUID = uuid4()
+    for _ in range(3):
+        answer = stranger.look_up(sid)
+        assert (answer.lease, answer.ticket, answer.ended) == (None, None, False)
+        assert not stranger.mark([sid])
