@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from .plans import PLANS
-
 _FAPI = "fapi2-security-profile-final-"
 
 NOT_APPLICABLE = {
@@ -27,12 +25,3 @@ NOT_APPLICABLE = {
         "the acr urn:openbanking:psd2:sca of one ecosystem (Open Banking UK); the suite skips it for plain FAPI"
     ),
 }
-
-WAITING: dict[str, str] = {
-    "oidcc-userinfo-rs256": "signed userinfo",
-    "oidcc-registration-sector-uri": "pairwise subjects",
-    "oidcc-registration-sector-bad": "pairwise subjects",
-    "oidcc-3rd_party-init-login": "a link to initiate_login_uri",
-    **dict.fromkeys(PLANS["fapi-ciba-id1-test-plan"], "CIBA"),
-}
-"""While this issue is under way: what other rooms are still landing; such a test may fail."""

@@ -93,6 +93,10 @@ SPECIFICATIONS = (
     _spec("FAPI 2.0 Security Profile", "final; a client's policy", "domain/fapi2.py"),
     _partly("FAPI 2.0 Message Signing", "final; a client's policy", "no HTTP message "
             "signatures at resources", "domain/fapi2.py", "oauth/rfc9101_request_object.py", "oidc/jarm.py"),
+    _partly("CIBA Core", "OpenID Connect CIBA 1.0", "poll and ping; no push mode, no user codes, no login_hint_token",
+            "oidc/ciba.py", "oidc/ciba_signed_request.py", "services/polling.py"),
+    _partly("FAPI-CIBA ID1", "", "signed requests and bound tokens, member by member; there is no policy of its own",
+            "oidc/ciba_signed_request.py"),
     _not("OpenID Connect Session Management 1.0", "its frames need third-party cookies, which browsers block; "
          "back-channel and front-channel logout, and the log of revocations, tell clients instead"),
     _not("Implicit, hybrid and password grants", "OAuth 2.1 removed them (RFC 9700 2.1.2, 2.4): "
