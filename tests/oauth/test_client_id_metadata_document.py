@@ -360,7 +360,7 @@ def test_one_with_a_key_proves_itself_by_it(open_to_all: Provider, site: Site, a
     assert len(site.asked) == 1
 
 
-@pytest.mark.spec("OpenID Connect Registration 1.0", "5")
+@pytest.mark.spec("OpenID Connect Dynamic Client Registration 1.0", "5")
 def test_a_sector_that_is_another_s_is_not_taken(open_to_all: Provider, site: Site) -> None:
     sector = site.url("/sector.json")
     app = app_at(open_to_all, site.publish(subject_type="pairwise", sector_identifier_uri=sector))

@@ -302,7 +302,7 @@ def test_a_reference_into_our_own_network_is_never_connected_to(
     assert connected == []
 
 
-@pytest.mark.spec("OpenID Connect Registration 1.0", "2")
+@pytest.mark.spec("OpenID Connect Dynamic Client Registration 1.0", "2")
 @pytest.mark.parametrize(
     "members",
     [
