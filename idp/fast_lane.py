@@ -115,13 +115,12 @@ class FastLane:
     def _headers(self, way: _Way, answer: Answer, request_id: str) -> list[tuple[str, str]]:
         """In the order of the ordinary lane. What is signed has a media type of its own (RFC 9701, Core 5.3.2)."""
         rest = way.never_kept if answer.headers is NO_STORE else self._rest(answer.headers, way.cors)
-        if "Content-Type" not in answer.headers:
-            rest = (("Content-Type", JSON_TYPE), *rest)
-        return [*rest, ("Content-Length", str(len(answer.body))), ("X-Request-ID", request_id)]
+        kind, length = answer.headers.get("Content-Type", JSON_TYPE), str(len(answer.body))
+        return [("Content-Type", kind), ("Content-Length", length), *rest, ("X-Request-ID", request_id)]
 
     def _rest(self, own: Mapping[str, str], cors: Mapping[str, str]) -> Sequence[tuple[str, str]]:
         """What the answer and the endpoint say themselves, and what every answer says unless they do."""
-        said = {**own, **cors}
+        said = {name: text for name, text in {**own, **cors}.items() if name != "Content-Type"}
         return (*said.items(), *((name, text) for name, text in self._always.items() if name not in said))
 
     def _way(self, method: str, endpoint: Answering, name: str) -> _Way:
