@@ -171,7 +171,6 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "5000 scopes": ({"scope": " ".join(f"s{n}" for n in range(1000))}, "invalid_scope"),
     "prompt none login": ({"prompt": "none login"}, "invalid_request"),
     "prompt unknown": ({"prompt": "dance"}, "invalid_request"),
-    "prompt create": ({"prompt": "create"}, "invalid_request"),
     "prompt NONE": ({"prompt": "NONE"}, "invalid_request"),
     "max_age text": ({"max_age": "soon"}, "invalid_request"),
     "max_age negative": ({"max_age": "-1"}, "invalid_request"),
