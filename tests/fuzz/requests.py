@@ -52,6 +52,24 @@ _CLAIMS = '{"userinfo":{"email":{"essential":true}},"id_token":{"acr":{"values":
 _DETAILS = '[{"type":"payment","locations":["{api}"],"amount":{"currency":"EUR","value":[1,null,true]}}]'
 _UNSIGNED = "eyJhbGciOiJub25lIn0.eyJjbGllbnRfaWQiOiJ4IiwicmVzcG9uc2VfdHlwZSI6ImNvZGUifQ."
 _TOKEN = (("Content-Type", FORM),)
+PROOF = (("DPoP", "{proof}"),)
+_DEVICE = "urn:ietf:params:oauth:grant-type:device_code"
+_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
+_ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"
+_EVERYTHING = json.dumps({
+    "client_name": "All", "redirect_uris": ["https://f.example/cb"], "subject_type": "pairwise",
+    "id_token_signed_response_alg": "RS256", "userinfo_signed_response_alg": "RS256",
+    "introspection_signed_response_alg": "RS256", "authorization_signed_response_alg": "RS256",
+    "request_object_signing_alg": "ES256", "request_uris": ["https://127.0.0.1/o.jwt#x"],
+    "require_signed_request_object": True, "require_pushed_authorization_requests": True,
+    "dpop_bound_access_tokens": True, "default_max_age": 60, "default_acr_values": ["aal1"],
+    "require_auth_time": True, "initiate_login_uri": "https://f.example/start",
+    "frontchannel_logout_uri": "https://f.example/out", "frontchannel_logout_session_required": True,
+    "tls_client_auth_subject_dn": "CN=f", "backchannel_token_delivery_mode": "ping",
+    "backchannel_client_notification_endpoint": "https://f.example/ping",
+    "backchannel_authentication_request_signing_alg": "ES256", "response_modes": ["jwt"],
+    "jwks": {"keys": [{"kty": "EC", "crv": "P-256", "x": "AA", "y": "AA", "kid": "k", "alg": "ES256"}]},
+})  # fmt: skip
 
 
 def _post(path: str, *fields: tuple[str, str], headers: tuple[tuple[str, str], ...] = ()) -> Throw:
@@ -137,6 +155,45 @@ SEEDS = (
     _post("/account/apps/{victim.client_id}/remove", ("csrf_token", "{csrf}"), headers=(*SELF, *OURS)),
     Throw("GET", "/account/apps/{mallory.client_id}/remove", headers=SELF),
     _post("/account/sign-out", ("csrf_token", "{csrf}"), ("decision", "stay"), headers=(*SELF, *OURS)),
+    _post("/par", *_AUTHORIZE, ("dpop_jkt", "{challenge}"), headers=(*BASIC, *PROOF)),
+    _post("/par", ("request", "{mallory.object}"), headers=BASIC),
+    Throw("GET", "/authorize", query=(("client_id", "{mallory.client_id}"), ("request_uri", "{mallory.reference}")),
+          headers=SELF),
+    Throw("GET", "/authorize", query=(("client_id", "{mallory.client_id}"), ("request_uri", "{victim.reference}")),
+          headers=SELF),
+    Throw("GET", "/authorize", query=(*_AUTHORIZE, ("request", "{mallory.object}")), headers=SELF),
+    Throw("GET", "/authorize", query=(("client_id", "https://127.0.0.1/client.json"), *_AUTHORIZE[2:]), headers=SELF),
+    _post("/device_authorization", ("scope", "openid"), ("resource", "{api}"), headers=BASIC),
+    _post("/token", ("grant_type", _DEVICE), ("device_code", "{mallory.device_code}"), headers=BASIC),
+    _post("/token", ("grant_type", _DEVICE), ("device_code", "{victim.device_code}"), headers=BASIC),
+    Throw("GET", "/device", query=(("user_code", "{mallory.user_code}"),), headers=SELF),
+    _post("/device", ("csrf_token", "{csrf}"), ("user_code", "{mallory.user_code}"), headers=(*SELF, *OURS)),
+    _post("/device/answer", ("csrf_token", "{csrf}"), ("user_code", "{mallory.user_code}"), ("decision", "allow"),
+          headers=(*SELF, *OURS)),
+    _post("/bc-authorize", ("scope", "openid"), ("login_hint", "{mallory.email}"), ("binding_message", "W4"),
+          ("requested_expiry", "60"), ("client_notification_token", "n" * 30), headers=BASIC),
+    _post("/bc-authorize", ("request", "{mallory.object}"), headers=BASIC),
+    _post("/token", ("grant_type", "urn:openid:params:grant-type:ciba"), ("auth_req_id", "{victim.device_code}"),
+          headers=BASIC),
+    Throw("GET", "/account/requests", headers=SELF),
+    Throw("GET", "/account/requests/{victim.session_id}", headers=SELF),
+    _post("/account/requests/{victim.session_id}", ("csrf_token", "{csrf}"), ("decision", "allow"),
+          headers=(*SELF, *OURS)),
+    _post("/token", ("grant_type", _EXCHANGE), ("subject_token", "{victim.access_token}"),
+          ("subject_token_type", _ACCESS_TOKEN), ("actor_token", "{mallory.access_token}"),
+          ("actor_token_type", _ACCESS_TOKEN), ("requested_token_type", _ACCESS_TOKEN), ("audience", "{api}"),
+          headers=BASIC),
+    _post("/token", ("grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer"), ("assertion", "{mallory.object}"),
+          ("scope", "notes.read"), headers=BASIC),
+    _post("/token", ("grant_type", "authorization_code"), ("code", "{mallory.code}"), ("redirect_uri", "{callback}"),
+          ("code_verifier", "{verifier}"), headers=(*BASIC, *PROOF)),
+    _post("/token", ("grant_type", "refresh_token"), ("refresh_token", "{mallory.refresh_token}"),
+          headers=(*BASIC, *PROOF)),
+    Throw("GET", "/userinfo", headers=(("Authorization", "DPoP {mallory.access_token}"), *PROOF)),
+    _post("/introspect", ("token", "{mallory.access_token}"),
+          headers=(*BASIC, ("Accept", "application/token-introspection+jwt"))),
+    Throw("GET", "/logout/apps", headers=SELF),
+    Throw("POST", "/register", raw=_EVERYTHING.encode(), content_type="application/json"),
     Throw("GET", "/.well-known/openid-configuration", headers=(("If-None-Match", '"x"'),)),
     Throw("GET", "/.well-known/jwks.json", headers=(("If-None-Match", "*"), ("Origin", "https://spa.example"))),
     Throw("OPTIONS", "/token", headers=(("Origin", "https://spa.example"), ("Access-Control-Request-Method", "POST"))),
@@ -158,7 +215,8 @@ NAMES = (
     "victim.sub", "victim.email", "victim.session_id", "victim.device_id", "mallory.code", "mallory.access_token",
     "mallory.refresh_token", "mallory.id_token", "mallory.interaction", "mallory.client_id", "mallory.sub",
     "mallory.email", "mallory.device_id", "mallory.secret", "mallory.registration_token", "csrf", "visit.csrf",
-    "callback",
+    "mallory.object", "mallory.reference", "victim.reference", "mallory.device_code", "victim.device_code",
+    "mallory.user_code", "proof", "callback",
     "verifier", "challenge", "api", "issuer", "kid", "password",
 )  # fmt: skip
 _FIELDS = (
@@ -169,13 +227,16 @@ _FIELDS = (
     "access_token", "post_logout_redirect_uri", "logout_hint", "interaction", "csrf_token", "email", "password",
     "remember", "name", "decision", "choice", "transaction", "to", "device", "ended", "removed", "where", "account",
     "username", "assertion", "authorization_details", "error", "parameter", "rule", "dpop_jkt", "",
-    "claims_locales", "birthdate", "phone_number", "locality",
+    "claims_locales", "birthdate", "phone_number", "locality", "device_code", "user_code", "auth_req_id",
+    "login_hint_token", "binding_message", "client_notification_token", "requested_expiry", "subject_token",
+    "subject_token_type", "actor_token", "actor_token_type", "requested_token_type",
 )  # fmt: skip
 _HEADERS = (
     "Authorization", "Cookie", "Origin", "Referer", "Sec-Fetch-Site", "Sec-Fetch-Mode", "Accept", "Accept-Language",
     "Accept-Encoding", "User-Agent", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Request-ID",
     "If-None-Match", "If-Modified-Since", "Range", "Host", "Content-Type", "Content-Encoding", "Expect", "DPoP",
     "Access-Control-Request-Method", "Access-Control-Request-Headers", "X-HTTP-Method-Override", "Content-Length",
+    "Client-Cert", "Client-Cert-Chain", "X-SSL-Client-Cert", "X-Forwarded-Client-Cert",
 )  # fmt: skip
 METHODS = ("GET", "POST", "HEAD", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "PROPFIND", "get", "")
 _TYPES = (
@@ -204,6 +265,7 @@ _MEMBERS = (
     "client_uri", "logo_uri", "tos_uri", "policy_uri", "token_endpoint_auth_method", "application_type", "client_id",
     "client_name#de", "software_id", "software_statement", "post_logout_redirect_uris", "trusted", "client_secret",
     "token_endpoint_auth_signing_alg", "subject_type", "backchannel_logout_uri", "default_max_age",
+    *json.loads(_EVERYTHING), "tls_client_auth_san_dns", "tls_client_certificate_bound_access_tokens",
     "sector_identifier_uri", "default_acr_values", "id_token_signed_response_alg", "userinfo_signed_response_alg",
 )  # fmt: skip
 _JWK = st.fixed_dictionaries(

@@ -12,12 +12,16 @@ import hashlib
 import hmac
 import io
 import json
+import os
 import traceback
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlencode
 
 import jwt
+from cryptography.hazmat.primitives.asymmetric import ec
 from flask import Flask, got_request_exception
+from jwt.algorithms import ECAlgorithm
 from sqlalchemy import Connection, bindparam, event, or_, select, text
 from werkzeug.test import run_wsgi_app
 
@@ -39,6 +43,9 @@ CALLBACK = "https://app.example/callback"
 PASSWORD = "correct horse battery staple"
 VERIFIER = "v" * 43
 CHALLENGE = base64.urlsafe_b64encode(hashlib.sha256(VERIFIER.encode()).digest()).rstrip(b"=").decode()
+_KEY = ec.generate_private_key(ec.SECP256R1())
+_PUBLIC = {k: v for k, v in json.loads(ECAlgorithm.to_jwk(_KEY.public_key())).items() if k != "key_ops"}
+_JWK = {**_PUBLIC, "kid": "fuzz", "alg": "ES256", "use": "sig"}
 ALLOWED_ABOUT_THE_VICTIM = ("sign_in.refused",)
 
 
@@ -188,7 +195,11 @@ class World:
     def _party(self, name: str) -> Party:
         metadata = {
             "client_name": f"App of {name}", "redirect_uris": [CALLBACK], "post_logout_redirect_uris": [CALLBACK],
-            "grant_types": ["authorization_code", "refresh_token", "client_credentials"],
+            "grant_types": [
+                "authorization_code", "refresh_token", "client_credentials",
+                "urn:ietf:params:oauth:grant-type:device_code",
+            ],
+            "jwks": {"keys": [_JWK]},
             "scope": "openid profile email offline_access notes.read",
         }  # fmt: skip
         with self.services.work():
@@ -214,7 +225,46 @@ class World:
             "id_token": tokens["id_token"], "code": spare, "interaction": interaction.id,
             "interaction_hash": hashlib.sha256(interaction.id.encode()).hexdigest(),
             "sid": jwt.decode(tokens["access_token"], options={"verify_signature": False})["sid"],
+            **self._pending(party),
         }  # fmt: skip
+
+    def _pending(self, party: Party) -> dict[str, str]:
+        """Requests that wait: a pushed one, one for a device, and a signed one that nobody has sent."""
+        asked = {
+            "response_type": "code", "client_id": party.client_id, "redirect_uri": CALLBACK, "scope": "openid",
+            "code_challenge": CHALLENGE, "code_challenge_method": "S256",
+        }  # fmt: skip
+        pushed = self._answer(party, b"/par", asked)
+        begun = self._answer(party, b"/device_authorization", {"scope": "openid"})
+        return {
+            "reference": pushed["request_uri"], "device_code": begun["device_code"], "user_code": begun["user_code"],
+            "object": self._signed({"iss": party.client_id, "aud": ISSUER, "nbf": self._now(), **asked}),
+        }  # fmt: skip
+
+    def _answer(self, party: Party, path: bytes, form: dict[str, str]) -> dict[str, str]:
+        headers = (("Authorization", party.basic.encode()), ("Content-Type", b"application/x-www-form-urlencoded"))
+        status, body = self.send(
+            self.environ("POST", path, headers=headers, body=urlencode(form).encode(), address=self._place())
+        )
+        assert status in (200, 201), (path, body)
+        answer: dict[str, str] = json.loads(body)
+        return answer
+
+    def _place(self) -> str:
+        """Never the same: supplying is not what is braked."""
+        return f"172.16.{os.urandom(1)[0]}.{os.urandom(1)[0]}"
+
+    def _now(self) -> int:
+        return int(self.stores.clock.now().timestamp())
+
+    def _signed(self, claims: dict[str, Any], **headers: Any) -> str:
+        named = {"kid": "fuzz", **headers}
+        return jwt.encode({"exp": self._now() + 300, "iat": self._now(), **claims}, _KEY, "ES256", headers=named)
+
+    def _proof(self) -> str:
+        """RFC 9449, for the token endpoint; good once."""
+        claims = {"jti": os.urandom(8).hex(), "htm": "POST", "htu": f"{ISSUER}/token"}
+        return self._signed(claims, typ="dpop+jwt", jwk=_PUBLIC)
 
     def _code(self, party: Party) -> str:
         asked = AuthorizationRequest(
@@ -258,7 +308,7 @@ class World:
             "visit": "w" * 43, "visit.csrf": self._csrf("visit:" + "w" * 43),
             "callback": CALLBACK, "verifier": VERIFIER,
             "challenge": CHALLENGE, "api": API, "password": PASSWORD, "issuer": ISSUER,
-            "kid": next(key.kid for key in self.services.keys.list()),
+            "proof": self._proof(), "kid": next(key.kid for key in self.services.keys.list()),
         }  # fmt: skip
         return leaked | own | known | tokens
 
