@@ -88,9 +88,14 @@ def vetted_redirect_uri(parameters: Parameters, client: Client) -> str:
     if "redirect_uri" in parameters.repeated:
         raise invalid_request("redirect_uri is repeated", "RFC 6749 3.1")
     redirect_uri = parameters.require("redirect_uri", "RFC 6749 3.1.2.3")
+    check_redirect_uri(redirect_uri, client)
+    return redirect_uri
+
+
+def check_redirect_uri(redirect_uri: str, client: Client) -> None:
+    """Is it one of the client's at this moment? Raises ProtocolError."""
     if not redirect_uri_matches(client, redirect_uri):
         raise invalid_request("redirect_uri is not registered for this app", "RFC 9700 2.1")
-    return redirect_uri
 
 
 def _response_type(parameters: Parameters, client: Client) -> None:

@@ -24,7 +24,7 @@ from ..domain.interaction import AuthorizationRequest, Interaction
 from ..errors import ProtocolError
 from ..services import Services
 from ..settings import Settings
-from .authorization_requests import AuthorizationRequests, vetted_redirect_uri
+from .authorization_requests import AuthorizationRequests, check_redirect_uri, vetted_redirect_uri
 from .developer_help import help_for
 from .requests import Parameters, invalid_request, query_or_form
 from .response_modes import ResponseModes, WayBack, mode_of_error
@@ -108,6 +108,7 @@ class AuthorizationEndpoint:
         if interaction.completed_at is not None or self._services.interactions.expired(interaction):
             return self._see_other(self._path("/login", interaction))
         client = self._services.interactions.client(interaction)
+        check_redirect_uri(interaction.request.redirect_uri, client)  # it may have been taken back meanwhile
         decision = self._services.interactions.next_step(interaction, self._browser.current())
         if not isinstance(decision, Issue | Refuse):
             return self._see_other(self._page(decision, interaction))

@@ -392,6 +392,18 @@ def test_a_post_is_kept_and_resumed_by_get(provider: Provider, app: App, ada: Br
     assert "code=" not in again.headers.get("Location", "") + again.text
 
 
+@pytest.mark.spec("RFC 9700", "2.1")
+def test_an_address_that_was_taken_back_meanwhile_gets_no_answer(provider: Provider) -> None:
+    """security.md A: whoever lost an address must not get codes there because a person was slow."""
+    app = provider.register(redirect_uris=[CALLBACK, "https://lost.example/cb"], trusted=True)
+    form = provider.request(app, redirect_uri="https://lost.example/cb")
+    there = provider.visit(None, "/authorize", method="POST", data=form).headers["Location"]
+    with provider.stores.work():
+        provider.services.clients.update(app.id, {"redirect_uris": [CALLBACK]})
+    browser = provider.sign_in()
+    assert "lost.example" not in a_page(provider.visit(browser, there))
+
+
 @pytest.mark.parametrize("kind", ["application/json", "multipart/form-data; boundary=x", "text/plain", ""])
 def test_a_post_of_another_type_is_refused(provider: Provider, app: App, kind: str) -> None:
     body = urlencode(provider.request(app)).encode()
