@@ -3,6 +3,7 @@
 A statement is a JWT in which somebody whom the operator trusts says what a client is. Its claims come
 before what the client says of itself (section 2), and what comes out is checked like any registration.
 
+- What a statement says once, the client says in no language (RFC 7591 section 2.2): people would read that instead.
 - Trusted are the issuers of the settings, each with the URL of its keys; anybody else's statement is
   refused as unapproved, never ignored: its bearer must not believe that it counted.
 - ``software_id`` is required of a statement (the RFC recommends it), for by it a statement differs from
@@ -61,7 +62,8 @@ class SoftwareStatements:
             raise _error("unapproved_software_statement", "no statement of this issuer is approved here")
         claims = self._verified(statement, issuer)
         said = {name: value for name, value in claims.items() if name not in _OF_JWT | _OF_SERVER}
-        return {**metadata, **said}
+        own = {name: value for name, value in metadata.items() if name.partition("#")[0] not in said}
+        return {**own, **said}
 
     def _verified(self, statement: str, issuer: str) -> Mapping[str, object]:
         try:

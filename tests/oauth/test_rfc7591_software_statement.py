@@ -76,6 +76,19 @@ def test_its_claims_come_before_what_the_client_says(trusting: Provider) -> None
 
 
 @SPEC
+@pytest.mark.spec("RFC 7591", "2.2")
+def test_what_it_says_the_client_does_not_say_in_another_language(trusting: Provider) -> None:
+    """People would read that name instead of the signed one."""
+    token = statement(**{"client_name": "Signed name", "client_name#fr": "Nom"})
+    answer = register(
+        trusting, token, **{"client_name#en": "Evil", "client_name#fr": "Mal", "policy_uri#en": "https://own.example"}
+    )
+    assert answer.json
+    names = {name: value for name, value in answer.json.items() if name.startswith(("client_name", "policy_uri"))}
+    assert names == {"client_name": "Signed name", "client_name#fr": "Nom", "policy_uri#en": "https://own.example"}
+
+
+@SPEC
 def test_the_client_manages_itself_with_it(trusting: Provider) -> None:
     client = register(trusting, statement()).json
     assert client is not None
