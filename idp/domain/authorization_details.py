@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from unicodedata import category
 
 Detail = Mapping[str, Any]
 
@@ -22,6 +23,7 @@ _NARROWABLE = ("actions", "datatypes", "privileges", "locations")
 _KINDS: dict[str, type | tuple[type, ...]] = {
     "string": str, "integer": int, "number": (int, float), "boolean": bool, "object": dict, "array": list,
 }  # fmt: skip
+_ALLOWED = "\n\u200c\u200d"  # lines, and the joiners of Persian, Indic scripts and emoji
 _WORDS = {"type", "enum", "properties", "required", "items", "maxLength", "maxItems", "minimum", "maximum"}
 
 
@@ -93,7 +95,7 @@ def _unfit(value: Any, schema: Mapping[str, Any], path: str) -> str | None:
         items = schema.get("items", {"type": "string"})
         return next((text for item in value if (text := _unfit(item, items, f"{path}[]"))), None)
     if isinstance(value, str):
-        return None if len(value) <= schema.get("maxLength", 500) else f"{where} is too long"
+        return _unfit_text(value, schema, where)
     if isinstance(value, bool):
         return None
     return None if schema.get("minimum", value) <= value <= schema.get("maximum", value) else f"{where} is out of range"
@@ -109,6 +111,15 @@ def _unfit_object(value: dict[str, Any], schema: Mapping[str, Any], path: str) -
             return f"{path}{'.' if path else ''}{name[:64]} is not known"
         if (text := _unfit(member, properties[name], f"{path}{'.' if path else ''}{name}")) is not None:
             return text
+    return None
+
+
+def _unfit_text(value: str, schema: Mapping[str, Any], where: str) -> str | None:
+    """What a person reads must be what the API is told: no characters that hide, turn or break others."""
+    if len(value) > schema.get("maxLength", 500):
+        return f"{where} is too long"
+    if any(category(c) in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp") and c not in _ALLOWED for c in value):
+        return f"{where} holds control or direction characters"
     return None
 
 

@@ -33,7 +33,9 @@ RIGHT = {"type": "payment", "instructedAmount": AMOUNT}
 @pytest.mark.spec("RFC 9396", "5")
 @pytest.mark.parametrize(
     "more",
-    [{}, {"actions": ["status"]}, {"creditorName": "Merchant A", "urgent": True, "days": 30, "rate": 1.5},
+    [{}, {"actions": ["status"]},
+     {"creditorName": "\u0645\u06cc\u200c\u0634\n1"},
+     {"creditorName": "Merchant A", "urgent": True, "days": 30, "rate": 1.5},
      {"rate": 2}, {"locations": [API]}],
 )  # fmt: skip
 def test_what_is_described_may_stand_there(more: dict[str, Any]) -> None:
@@ -50,6 +52,8 @@ def test_what_is_described_may_stand_there(more: dict[str, Any]) -> None:
         ({"actions": "status"}, "actions"), ({"actions": ["delete"]}, "actions[]"),
         ({"actions": ["status"] * 3}, "actions"),
         ({"creditorName": "x" * 21}, "creditorName"), ({"urgent": "yes"}, "urgent"), ({"urgent": 1}, "urgent"),
+        ({"creditorName": "Bank \u202ekcolB"}, "creditorName"), ({"creditorName": "a\u200bb"}, "creditorName"),
+        ({"instructedAmount": {**AMOUNT, "amount": "1\r9"}}, "instructedAmount.amount"),
         ({"days": True}, "days"), ({"days": 0}, "days"), ({"days": 31}, "days"), ({"days": 1.5}, "days"),
         ({"locations": ["https://evil.example"]}, "locations"), ({"locations": API}, "locations"),
     ],
