@@ -5,7 +5,8 @@ Nor does a look-up inside a transaction: what it sees may be undone, and must no
 
 Nor does the first question in a while about a ``sid`` (``Lately``): a lease stands for two seconds, so a miss is
 all but certain, and a look-up that misses is three exchanges (Redis, the record, the fill) where the record
-alone is one. What many ask for is asked for again at once, and from then on it is Redis that answers.
+alone is one. What many ask for is asked for again at once, and from then on it is Redis that answers. An end
+that was seen is passed on even so: what has been told dead here must not be told live elsewhere (I2).
 """
 
 from __future__ import annotations
@@ -67,7 +68,9 @@ class HotClientSessions:
             return self._record.liveness(sid, now)
         if not self._again(sid):
             self._copy.left_out()
-            return self._record.liveness(sid, now)
+            found = self._record.liveness(sid, now)
+            self._pass_on(found, None)
+            return found
         seen = self._copy.look_up(sid)
         if seen.ended:
             return None
@@ -85,7 +88,10 @@ class HotClientSessions:
         if not self._in_work() and self._again(sid):
             return None
         self._copy.left_out()
-        return self._record.liveness_and_client(sid, client_id, now)
+        found = self._record.liveness_and_client(sid, client_id, now)
+        if not self._in_work():
+            self._pass_on(found[0] if found is not None else None, None)
+        return found
 
     def _pass_on(self, found: Liveness | None, ticket: Ticket | None) -> None:
         """An end that somebody made is final and marked; one that is a matter of clocks is not."""
