@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from .client import Client
+from .client import Client, ClientOrigin, GrantType
+from .redirect_uris import is_loopback
 
 PUBLIC, PAIRWISE = "public", "pairwise"
 SUBJECT_TYPES = (PUBLIC, PAIRWISE)
@@ -23,8 +24,12 @@ def pairwise(client: Client) -> bool:
 def sector_of(client: Client) -> str:
     """The Sector Identifier: a host name, or the client's id where there is no host at all.
 
-    Registration has refused redirect URIs of several hosts without a ``sector_identifier_uri``.
+    Registration has refused redirect URIs of several hosts without a ``sector_identifier_uri``. A host proves
+    something only where the answers go there: a client that registered itself and gets its tokens by the
+    device grant may name anybody's redirect URIs, so it is a sector of its own.
     """
+    if client.origin is ClientOrigin.DYNAMIC and GrantType.DEVICE_CODE in client.grant_types:
+        return client.client_id
     uri = client.metadata.get("sector_identifier_uri")
     if isinstance(uri, str):
         return urlsplit(uri).hostname or client.client_id
@@ -33,5 +38,20 @@ def sector_of(client: Client) -> str:
 
 
 def hosts_of(redirect_uris: tuple[str, ...]) -> tuple[str, ...]:
-    """The different hosts of redirect URIs; a private-use scheme has none, which counts as one more: ''."""
-    return tuple(dict.fromkeys(urlsplit(uri).hostname or "" for uri in redirect_uris))
+    """The different hosts of redirect URIs; what is no host of https counts as one more: ''.
+
+    A private-use scheme may write any name after its ``//``, and every machine is ``localhost``: whoever
+    receives answers there is nobody's neighbour.
+    """
+    places = (urlsplit(uri) for uri in redirect_uris)
+    hosts = ((parts.hostname or "") if parts.scheme == "https" else "" for parts in places)
+    return tuple(dict.fromkeys("" if is_loopback(host) else host for host in hosts))
+
+
+def renames(old: Client, new: Client) -> bool:
+    """Would a changed registration get names that the client did not know before?
+
+    What people granted to one sector must not tell another's names, and the proofs of a sector (where codes
+    went) are of the past.
+    """
+    return pairwise(new) and (not pairwise(old) or sector_of(old) != sector_of(new))

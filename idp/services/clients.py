@@ -26,6 +26,7 @@ from ..domain.ports import Stores
 from ..domain.revocation import RETENTION, Revocation, RevocationKind
 from ..domain.scope import STANDARD_SCOPES
 from ..domain.session import EndReason, Liveness, WholeClient
+from ..domain.subject import renames
 from ..errors import InputRefused, NotFound, ProtocolError
 from .sessions import SessionControl, secret_hash
 
@@ -129,6 +130,7 @@ class Clients:
             client_id=client_id, client_name="", origin=ClientOrigin.DYNAMIC, created_at=now, updated_at=now
         )  # fmt: skip
         client = replace(self._with_metadata(known or blank, self._checked(metadata)), metadata_expires_at=until)
+        _check_sector(known or client, client)
         if known is None:
             self._stores.clients.add(client)
             self._record("client.created", client, f"client:{client_id}")
@@ -159,6 +161,7 @@ class Clients:
         The registration access token is renewed with every change.
         """
         changed = self._with_metadata(client, self._checked(metadata))
+        _check_sector(client, changed)
         secret = None
         if changed.token_endpoint_auth_method not in _WITH_SECRET:
             changed = replace(changed, secret_hash=None)
@@ -307,6 +310,13 @@ class Clients:
                 client_id=client.client_id, actor=by,
             )
         )  # fmt: skip
+
+
+def _check_sector(old: Client, new: Client) -> None:
+    """Nobody moves into another sector by rewriting their own registration (OpenID Connect Core 1.0 section 8.1)."""
+    if renames(old, new):
+        text = "pairwise subjects of another sector need a registration of their own"
+        raise ProtocolError("invalid_client_metadata", text, section="OpenID Connect Core 8.1")
 
 
 def document(client: Client) -> dict[str, object]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from idp.domain.client import ClientOrigin
 from idp.domain.session import EndReason, WholeUser
 
 from ..provider import App, Provider, answered, claims_of, refused, sent_back
@@ -81,6 +82,50 @@ def test_a_client_finds_a_person_by_its_own_name_alone(provider: Provider) -> No
         wanted = json.dumps({"id_token": {"sub": {"value": hidden}}})
         sent_back(provider.authorize(app, ada, prompt="none", claims=wanted), "login_required", HERE)
     sent_back(provider.authorize(app, ada, prompt="none", id_token_hint=foreign), "login_required", HERE)
+
+
+DEVICE = "urn:ietf:params:oauth:grant-type:device_code"
+
+
+@pytest.mark.spec("OpenID Connect Core 1.0", "8.1")
+@pytest.mark.spec("OpenID Connect Core 1.0", "17.3")
+def test_whoever_gets_tokens_elsewhere_is_no_neighbour(provider: Provider) -> None:
+    """A client that registers itself may name anybody's redirect URI, and get its tokens by the device grant."""
+    ada, victim = provider.person(), pairwise(provider)
+    name = provider.services.subjects.subject
+    stranger = pairwise(provider, origin=ClientOrigin.DYNAMIC, grant_types=["authorization_code", DEVICE])
+    assert name(ada.id, stranger.client) != name(ada.id, victim.client)
+    assert name(ada.id, pairwise(provider, origin=ClientOrigin.DYNAMIC).client) == name(ada.id, victim.client)
+
+
+@pytest.mark.spec("OpenID Connect Core 1.0", "8.1")
+@pytest.mark.parametrize(
+    "uri", ["com.stranger.app://here.example/callback", "http://localhost/cb", "https://127.0.0.1/"]
+)
+def test_what_is_no_host_of_the_web_is_no_sector(provider: Provider, uri: str) -> None:
+    body = {"redirect_uris": [uri], "subject_type": "pairwise", "application_type": "native"}
+    refused(provider.http.post("/register", base_url=provider.base, json=body), 400, "invalid_client_metadata")
+
+
+@pytest.mark.spec("OpenID Connect Core 1.0", "8.1")
+@pytest.mark.parametrize(
+    "start",
+    [{"redirect_uris": [THERE]}, {"redirect_uris": [HERE], "grant_types": ["authorization_code", DEVICE]},
+     {"redirect_uris": [THERE], "subject_type": "public"}],
+)  # fmt: skip
+def test_nobody_moves_into_another_sector(provider: Provider, start: dict[str, Any]) -> None:
+    """Else what people granted before would tell the names of that sector at the next refresh."""
+    body = {"subject_type": "pairwise"} | start
+    made = provider.http.post("/register", base_url=provider.base, json=body).json
+    assert made
+    changed = {"client_id": made["client_id"], "redirect_uris": [HERE], "subject_type": "pairwise"}
+    token = {"Authorization": f"Bearer {made['registration_access_token']}"}
+    path = f"/register/{made['client_id']}"
+    answer = provider.http.put(path, base_url=provider.base, json=changed, headers=token)
+    assert "sector" in refused(answer, 400, "invalid_client_metadata")["error_description"]
+    same = provider.http.put(path, base_url=provider.base, json={**body, "client_id": made["client_id"],
+                             "client_name": "New"}, headers=token)  # fmt: skip
+    assert same.status_code == 200
 
 
 def test_a_deleted_person_has_no_names(alone: Provider) -> None:
