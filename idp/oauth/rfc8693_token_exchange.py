@@ -53,7 +53,7 @@ class ExchangeGrant(OwnGrant):
         text = parameters.require("subject_token", "RFC 8693 2.1")
         _check_type("subject_token_type", parameters.require("subject_token_type", "RFC 8693 2.1"))
         tokens = self.server.services.tokens
-        token = self._read(text, "subject_token")
+        token = self._read(text, "subject_token", client)
         held = tokens.liveness(token.sid) if token.sid is not None else None
         if token.sid is None or held is None or not tokens.may_introspect(client, token.client_id, token.audience):
             raise _unacceptable("subject_token")
@@ -73,18 +73,27 @@ class ExchangeGrant(OwnGrant):
                 raise invalid_request("actor_token_type must not be sent without actor_token", "RFC 8693 2.1")
             return None
         _check_type("actor_token_type", parameters.require("actor_token_type", "RFC 8693 2.1"))
-        token = self._read(text, "actor_token")
+        token = self._read(text, "actor_token", client)
         if token.client_id != client.client_id or token.sid is not None:
             raise _unacceptable("actor_token")
         return client.client_id
 
-    def _read(self, text: str, name: str) -> AccessToken:
-        """Genuine and alive, whoever holds it."""
+    def _read(self, text: str, name: str, client: Client) -> AccessToken:
+        """Genuine, alive, and not exchanged for less than it asks of its sender (RFC 9449, RFC 8705).
+
+        A bound token makes bound ones alone: bound to what the API that got it proves, or, where a client
+        exchanges its own, to the very same.
+        """
         try:
             token = self.server.access_tokens.read(text)
         except TokenRejected:
             raise _unacceptable(name) from None
         if not alive(token, self.server.services.tokens):
+            raise _unacceptable(name)
+        bound, proven = token.claims.get("cnf", {}), self.request.confirmation
+        if bound and not proven:
+            raise invalid_request(f"{name} is bound to its sender: send a proof of your own", "RFC 9449 5")
+        if token.client_id == client.client_id and not bound.items() <= proven.items():
             raise _unacceptable(name)
         return token
 

@@ -183,15 +183,15 @@ def normal(uri: str) -> str | None:
     """Section 4.3, item 9: without query and fragment, normalised (RFC 3986 sections 6.2.2 and 6.2.3)."""
     try:
         parts = urlsplit(uri)
-        host, port = (parts.hostname or "").lower(), parts.port
-    except ValueError:
+        host, port, path = (parts.hostname or "").lower(), parts.port, _path(parts.path)
+    except ValueError:  # no port, or a character that is none
         return None
     scheme = parts.scheme.lower()
     if not host or parts.username is not None or scheme not in ("http", "https"):
         return None
     name = f"[{host}]" if ":" in host else host
     where = name if port in (None, {"http": 80, "https": 443}[scheme]) else f"{name}:{port}"
-    return f"{scheme}://{where}{_path(parts.path)}"
+    return f"{scheme}://{where}{path}"
 
 
 def _path(path: str) -> str:

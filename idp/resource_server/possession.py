@@ -188,13 +188,13 @@ def _normal(uri: str) -> tuple[str, str] | None:
     try:
         parts = urlsplit(uri)
         host, port = (parts.hostname or "").lower(), parts.port
-    except ValueError:
+        path = quote(unquote(parts.path, errors="surrogateescape"), safe=_PLAIN, errors="surrogateescape")
+    except ValueError:  # no port, or a character that is none
         return None
     scheme = parts.scheme.lower()
     if not host or parts.username is not None or scheme not in ("http", "https"):
         return None
     port = port or {"http": 80, "https": 443}[scheme]
-    path = quote(unquote(parts.path, errors="surrogateescape"), safe=_PLAIN, errors="surrogateescape")
     return f"{scheme}://{host}:{port}", path or "/"
 
 

@@ -11,7 +11,8 @@ from werkzeug.test import TestResponse
 from idp.domain.exchange import ExchangePolicy
 from idp.domain.session import EndReason, OneClientSession
 
-from ..provider import App, Browser, Provider, answered, claims_of, refused
+from ..proofs import ProofKey
+from ..provider import VERIFIER, App, Browser, Provider, answered, claims_of, refused
 
 GRANT = "urn:ietf:params:oauth:grant-type:token-exchange"
 TOKEN = "urn:ietf:params:oauth:token-type:access_token"
@@ -201,3 +202,38 @@ def test_each_is_on_record(alone: Provider, browser: Browser) -> None:
     assert (event.client_id, event.actor) == (api.id, f"client:{api.id}")
     assert event.details["manner"] == "impersonation"
     assert event.details["audience"] == [STORE]
+
+
+@pytest.mark.spec("RFC 8693", "2.1")
+def test_a_bound_token_makes_bound_ones_alone(alone: Provider, browser: Browser) -> None:
+    """security.md N: an exchange takes no binding off, neither an API's nor a client's own."""
+    phone, server, other = ProofKey(), ProofKey(), ProofKey()
+
+    def proof(key: ProofKey) -> dict[str, str]:
+        return {"DPoP": key.proof("/token", alone.clock.now().timestamp())}
+
+    def exchanged(app: App, key: ProofKey | None, **form: str) -> TestResponse:
+        right = {"grant_type": GRANT, "subject_token_type": TOKEN, "actor_token_type": TOKEN, **form}
+        if "actor_token" not in form:
+            del right["actor_token_type"]
+        return alone.post("/token", right, app, headers=proof(key) if key else {})
+
+    api = server_of(alone)
+    app = alone.register(grant_types=["authorization_code", GRANT], exchange=BOTH, dpop_bound_access_tokens=False)
+    code = {
+        "grant_type": "authorization_code", "code": alone.code(app, browser, scope="photos:read"),
+        "redirect_uri": app.redirect_uri, "code_verifier": VERIFIER,
+    }  # fmt: skip
+    subject = answered(alone.post("/token", code, app, headers=proof(phone)))["access_token"]
+    refused(exchanged(api, None, subject_token=subject), 400, "invalid_request")
+    made = answered(exchanged(api, server, subject_token=subject))
+    assert (made["token_type"], claims_of(made["access_token"])["cnf"]) == ("DPoP", {"jkt": server.jkt})
+    for key in (None, other):
+        refused(exchanged(app, key, subject_token=subject), 400, "invalid_request")
+    assert claims_of(answered(exchanged(app, phone, subject_token=subject))["access_token"])["cnf"] == {
+        "jkt": phone.jkt
+    }
+    own = {"grant_type": "client_credentials"}
+    actor = answered(alone.post("/token", own, api, headers=proof(server)))["access_token"]
+    refused(exchanged(api, other, subject_token=subject, actor_token=actor), 400, "invalid_request")
+    answered(exchanged(api, server, subject_token=subject, actor_token=actor))

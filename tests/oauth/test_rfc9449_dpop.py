@@ -264,6 +264,7 @@ ATTACKS: dict[str, Callable[[Provider, str], str]] = {
     "another port": lambda p, t: make(p, t, htu="https://id.example:8443/userinfo"),
     "user in htu": lambda p, t: make(p, t, htu="https://id.example@id.example/userinfo"),
     "htu no URL": lambda p, t: make(p, t, htu="https://[::1/userinfo"),
+    "htu no text": lambda p, t: make(p, t, htu=ISSUER + "/\ud800"),
     "no iat": lambda p, t: make(p, t, iat=None),
     "iat as text": lambda p, t: make(p, t, iat="1"),
     "iat an hour ago": lambda p, t: make(p, t, iat=int(now(p)) - 3600),
@@ -386,7 +387,9 @@ def test_browser_apps_may_send_proofs(provider: Provider) -> None:
     assert "dpop" in preflight.headers["Access-Control-Allow-Headers"]
 
 
-@pytest.mark.parametrize("uri", ["", "x", "ftp://id.example/x", "https:///x", "https://u@h/x", "https://h:x/"])
+@pytest.mark.parametrize(
+    "uri", ["", "x", "ftp://id.example/x", "https:///x", "https://u@h/x", "https://h:x/", "https://h/\ud800"]
+)
 def test_what_is_no_address_is_no_address(uri: str) -> None:
     assert normal(uri) is None
 

@@ -77,6 +77,7 @@ ATTACKS: dict[str, Callable[[str], str | None]] = {
     "host": lambda t: proof(t, htu="https://evil.example/notes"),
     "no htu": lambda t: proof(t, htu=None),
     "htu no URL": lambda t: proof(t, htu="https://[::1/notes"),
+    "htu no text": lambda t: proof(t, htu=AUDIENCE + "/\ud800"),
     "old": lambda t: proof(t, iat=int(time.time()) - 400),
     "future": lambda t: proof(t, iat=int(time.time()) + 62),
     "no iat": lambda t: proof(t, iat=None),
