@@ -14,14 +14,14 @@ from dataclasses import replace
 
 from flask import Blueprint, Response
 
-from ..domain.client import Client
+from ..domain.client import Client, ClientOrigin
 from ..domain.ports import Clock, Throttles
 from ..domain.throttle import pushed_request_brakes
 from ..errors import ProtocolError, Throttled
 from ..services.pushed_requests import PushedRequests
 from ..settings import Settings
 from .authorization_requests import Asked, AuthorizationRequests, Resolver
-from .requests import Parameters, Received, form, invalid_request, received
+from .requests import MAX_FRONT_CHANNEL, Parameters, Received, form, invalid_request, received
 from .responses import Answer, as_response, json_document
 from .rfc6749_client_authentication import ClientAuthentication
 from .rfc9101_request_object import must_sign
@@ -99,13 +99,15 @@ class PushedRequestEndpoint:
         request = self._requests.resolve_pushed(_without_credentials(parameters), client)
         request = replace(request, parameters=self._proofs.bind(asked, request.parameters))
         self._requests.read(request, client)
+        if sum(len(name) + len(value) for name, value in request.parameters.pairs) > MAX_FRONT_CHANNEL:
+            raise invalid_request("the request is too long", "RFC 9126 2.3", 413)
         reference = self._pushed.push(client, request.parameters.pairs, signed=request.signed)
         answer = {"request_uri": PREFIX + reference, "expires_in": self._pushed.life}
         return json_document(answer, 201, self._proofs.headers(asked))
 
     def _brake(self, client: Client, address: str) -> None:
-        """Section 2.3: 429, for a client that anybody may name."""
-        if not client.public:
+        """Section 2.3: 429, for a client that anybody may name, or make."""
+        if not client.public and client.origin is ClientOrigin.OPERATOR:
             return
         if wait := self._throttles.take(pushed_request_brakes(client.client_id, address), self._clock.now()):
             raise Throttled(wait)

@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 
 import pytest
 
+from idp.domain.client import ClientOrigin
 from idp.domain.throttle import Brake
 
 from ..provider import (
@@ -186,6 +187,16 @@ def test_a_bad_request_is_not_kept(provider: Provider, app: App, changes: dict[s
         refused(push(provider, app, **changes), 400, error)
 
 
+@pytest.mark.spec("RFC 9126", "2.3")
+@pytest.mark.promise("P6")
+def test_no_more_is_kept_than_of_a_browser(provider: Provider, app: App) -> None:
+    """Anybody may push in the name of a public client, and what is pushed is kept for a day."""
+    many = {f"x{number}": "x" * 8000 for number in range(8)}
+    with provider.nothing_changes():
+        refused(push(provider, app, **many), 413, "invalid_request")
+    assert push(provider, app, x="x" * 8000).status_code == 201
+
+
 @pytest.mark.spec("RFC 9126", "2.1")
 def test_who_pushes_is_authenticated(provider: Provider, app: App) -> None:
     with provider.nothing_changes():
@@ -260,6 +271,10 @@ def test_who_pushes_without_a_secret_is_braked(alone: Provider, monkeypatch: pyt
     app = alone.register(token_endpoint_auth_method="none")
     statuses = [push(alone, app).status_code for _ in range(3)]
     assert statuses == [201, 201, 429]
+    itself = alone.register(origin=ClientOrigin.DYNAMIC, trusted=True)
+    monkeypatch.setattr("idp.oauth.rfc9126_par.pushed_request_brakes", lambda *_: (Brake(b"y" * 16, 1, 60),))
+    statuses = [push(alone, itself).status_code for _ in range(2)]
+    assert statuses == [201, 429], "a secret that anybody is given for the asking bounds nothing"
     assert push(alone, alone.register()).status_code == 201, "a secret is proof enough"
 
 
