@@ -125,7 +125,7 @@ class RequestObjects:
         if wait := self._throttles.take(request_uri_brakes(client.client_id, self._address()), self._clock.now()):
             raise Throttled(wait)
         try:
-            text = self._outgoing.document(uri, accept=MEDIA_TYPE).body.decode()
+            text = self._outgoing.document(uri, jose.MAX_TOKEN + 2, accept=MEDIA_TYPE).body.decode()
         except (FetchRefused, UnicodeDecodeError) as error:
             raise _invalid_uri("request_uri cannot be fetched", "RFC 9101 5.2.3", str(error)) from None
         fragment = uri.partition("#")[2]

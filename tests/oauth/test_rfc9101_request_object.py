@@ -281,6 +281,9 @@ def test_a_registered_reference_is_fetched(database: str, shelf: str) -> None:
         sent_back(refer(provider, app, ada, uri), "request_uri_not_supported")
         Shelf.text = "\u00e9 no JWT"
         sent_back(refer(provider, app, ada, uri), "invalid_request_object")
+        Shelf.text = "x" * 9000
+        digest = base64.urlsafe_b64encode(hashlib.sha256(Shelf.text.encode()).digest()).rstrip(b"=").decode()
+        sent_back(refer(provider, app, ada, f"{uri}#{digest}"), "invalid_request_uri")  # no JWT that we read is so long
         asked = len(Shelf.asked)
         for other in (uri + "2", uri + "?x", shelf + "/", uri.upper(), "x" * 600):
             sent_back(refer(provider, app, ada, other), "invalid_request_uri")
