@@ -23,6 +23,7 @@ class Browser(UserAgent):
     def __init__(self, issuer: str) -> None:
         super().__init__(issuer)
         self.posted: list[tuple[str, str]] | None = None
+        self._pressed = False
 
     @property
     def left(self) -> bool:
@@ -30,13 +31,15 @@ class Browser(UserAgent):
         return self._page is not None and self.page.leaving is not None
 
     def _go(self, method: str, url: str, form: list[tuple[str, str]] | None, headers: dict[str, str]) -> Page:
-        self.posted = form if method == "POST" else None
+        self.posted, self._pressed = form if method == "POST" else None, False
         return super()._go(method, url, form, headers)
 
     def arrive(self) -> Arrived:
         """Go to the relying party; of ``form_post`` the button is pressed that a script would press."""
         if not self.left and "data-press" in self.page.body:
             self.submit()
+            self._pressed = True
+        if self._pressed:
             return Arrived("form_post", self._target(), dict(self.posted or []))
         if not self.left:
             raise NotOnPage(f"{self.page!r} leads nowhere:\n{self.page.text[:1500]}")
