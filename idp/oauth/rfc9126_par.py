@@ -97,7 +97,7 @@ class PushedRequestEndpoint:
         if "request_uri" in parameters:
             raise invalid_request("request_uri must not be pushed", "RFC 9126 2.1")
         request = self._requests.resolve_pushed(_without_credentials(parameters), client)
-        request = replace(request, parameters=self._proofs.bind(asked, request.parameters))
+        request = replace(request, parameters=_without_credentials(self._proofs.bind(asked, request.parameters)))
         self._requests.read(request, client)
         if sum(len(name) + len(value) for name, value in request.parameters.pairs) > MAX_FRONT_CHANNEL:
             raise invalid_request("the request is too long", "RFC 9126 2.3", 413)
@@ -114,5 +114,8 @@ class PushedRequestEndpoint:
 
 
 def _without_credentials(parameters: Parameters) -> Parameters:
-    """Section 2.1: what authenticates the client is not germane to the request, and is never kept."""
+    """Section 2.1: what authenticates the client is not germane to the request, and is never kept.
+
+    Not of a signed request either, in which a client may have put everything it sends (P7).
+    """
     return Parameters([(name, value) for name, value in parameters.pairs if name not in _CREDENTIALS])

@@ -211,6 +211,16 @@ def test_a_signed_request_is_pushed(provider: Provider, bound: App, ada: Browser
     assert sent_back(provider.visit(ada, "/authorize?" + query))["state"] == "inside"
 
 
+@pytest.mark.promise("P7")
+def test_no_credential_in_a_signed_request_is_kept(provider: Provider, bound: App) -> None:
+    body = claims(provider, bound, client_secret="put in by mistake", client_assertion="e.y.J")
+    response = provider.post("/par", {"client_id": bound.id, "request": signed(body)}, bound)
+    assert response.status_code == 201
+    kept = repr(provider.rows()["pushed_requests"])
+    assert "put in by mistake" not in kept
+    assert "e.y.J" not in kept
+
+
 @pytest.mark.spec("RFC 9126", "3")
 def test_what_is_pushed_is_verified_at_once(provider: Provider, app: App) -> None:
     other = claims(provider, app, client_id="other")
