@@ -34,7 +34,7 @@ class Exchanged:
     sid: UUID
     client_id: str
     scope: tuple[str, ...]
-    auth_time: datetime
+    auth_time: datetime | None
     acr: str | None
     amr: tuple[str, ...]
     expires_at: datetime

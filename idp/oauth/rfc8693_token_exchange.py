@@ -57,10 +57,11 @@ class ExchangeGrant(OwnGrant):
         held = tokens.liveness(token.sid) if token.sid is not None else None
         if token.sid is None or held is None or not tokens.may_introspect(client, token.client_id, token.audience):
             raise _unacceptable("subject_token")
-        act = token.claims.get("act")
+        act, signed_in = token.claims.get("act"), token.claims.get("auth_time")
         return Exchanged(
             user_id=held.user_id, sid=token.sid, client_id=token.client_id, scope=token.scope,
-            auth_time=datetime.fromtimestamp(token.claims["auth_time"], tz=UTC), acr=token.claims.get("acr"),
+            auth_time=None if signed_in is None else datetime.fromtimestamp(signed_in, tz=UTC),
+            acr=token.claims.get("acr"),
             amr=tuple(token.claims.get("amr", ())), expires_at=datetime.fromtimestamp(token.exp, tz=UTC),
             act=act if isinstance(act, dict) else None,
         )  # fmt: skip

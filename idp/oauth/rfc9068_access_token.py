@@ -71,11 +71,12 @@ class AccessTokens:
             "client_id": grant.client_id, "iat": issued, "exp": issued + self.life_of(grant, now),
             "jti": self._randomness.uuid().hex, "scope": " ".join(grant.scope),
         }  # fmt: skip
-        if grant.sid is not None and grant.auth_time is not None:
-            claims |= {
-                "sid": str(grant.sid), "auth_time": int(grant.auth_time.timestamp()),
-                **({"acr": grant.acr, "amr": list(grant.amr)} if grant.acr else {}),
-            }  # fmt: skip
+        if grant.sid is not None:
+            claims["sid"] = str(grant.sid)
+        if grant.auth_time is not None:
+            claims["auth_time"] = int(grant.auth_time.timestamp())
+        if grant.acr:
+            claims |= {"acr": grant.acr, "amr": list(grant.amr)}
         if grant.authorization_details:
             claims["authorization_details"] = [dict(one) for one in grant.authorization_details]
         if grant.confirmation:

@@ -16,6 +16,7 @@ import base64
 import hashlib
 import hmac
 import re
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -26,9 +27,11 @@ import jwt
 from .access_token import AccessToken
 from .clock import Clock, wall
 from .errors import ProofInvalid, TokenInvalid, TokenMissing, VerifierUnavailable
+from .forks import in_child
 from .jws import SignedJwt, take_apart
 
 _AGE_SECONDS, _AHEAD_SECONDS = 300.0, 15.0
+_TURN_SECONDS = _AGE_SECONDS + 2 * _AHEAD_SECONDS
 _MOST_PROOFS = 200_000
 _SHAPE = {"ES256": ("EC", "P-256"), "EdDSA": ("OKP", "Ed25519"), "PS256": ("RSA", None)}
 _MEMBERS = {"RSA": ("e", "kty", "n"), "EC": ("crv", "kty", "x", "y"), "OKP": ("crv", "kty", "x")}
@@ -80,6 +83,12 @@ class Possession:
         self._young: dict[bytes, object] = {}
         self._old: dict[bytes, object] = {}
         self._turned_at = clock()
+        self._begin()
+        in_child(self._begin)
+
+    def _begin(self) -> None:
+        """Also in a forked child, where nobody would let go of it."""
+        self._turning = threading.Lock()
 
     def check(self, token: AccessToken, shown: Presented, sender: Sender) -> None:
         """Raises TokenInvalid or ProofInvalid unless the sender proves all that the token is bound to."""
@@ -135,15 +144,21 @@ class Possession:
             raise ProofInvalid("the DPoP proof is for another token")
 
     def _claim(self, jkt: str, claims: Mapping[str, Any]) -> None:
-        """Section 11.1. Two generations: the older goes when nothing in it could be taken any more."""
+        """Section 11.1. The younger generation first: what is in it may become the older one meanwhile."""
         now = self._clock()
-        if now - self._turned_at > _AGE_SECONDS + 2 * _AHEAD_SECONDS:
-            self._old, self._young, self._turned_at = self._young, {}, now
+        if now - self._turned_at > _TURN_SECONDS:
+            self._turn(now)
         if len(self._young) >= _MOST_PROOFS:
             raise VerifierUnavailable("too many DPoP proofs to remember")
         name, mine = hashlib.sha256(f"{jkt}\0{claims['jti']}".encode(errors="surrogatepass")).digest(), object()
-        if name in self._old or self._young.setdefault(name, mine) is not mine:
+        if self._young.setdefault(name, mine) is not mine or self._old.get(name, mine) is not mine:
             raise ProofInvalid("the DPoP proof was used before")
+
+    def _turn(self, now: float) -> None:
+        """The older generation goes when nothing in it could be taken any more: once, however many notice."""
+        with self._turning:
+            if now - self._turned_at > _TURN_SECONDS:
+                self._old, self._young, self._turned_at = self._young, {}, now
 
 
 def own_url(origin: str | None, path: str) -> str:

@@ -79,7 +79,8 @@ class TrustedIssuers:
         """What a verified assertion is worth. In the caller's transaction; raises ProtocolError.
 
         The person is held first: so whoever ends everything of theirs comes before or after, never between,
-        and of several assertions at once each finds what the first created.
+        and of several assertions at once each finds what the first created. There is no ``auth_time``: nobody
+        has signed in, and a fresh assertion is no fresh sign-in (RFC 9470).
         """
         user, now = self._person(issuer, subject), self._stores.clock.now()
         granted = _granted(issuer, client, scope)
@@ -88,10 +89,7 @@ class TrustedIssuers:
             raise invalid_grant("the assertion was used before", "RFC 7523 3")
         held = self._held(issuer, user, client, granted, now)
         self._record("assertion.redeemed", issuer.issuer, f"client:{client.client_id}", user, client)
-        return Grant(
-            client_id=client.client_id, user_id=user.id, user=user, sid=held.id, scope=granted, resources=(),
-            auth_time=now,
-        )  # fmt: skip
+        return Grant(client_id=client.client_id, user_id=user.id, user=user, sid=held.id, scope=granted, resources=())
 
     def _person(self, issuer: TrustedIssuer, subject: str) -> User:
         """One answer for every cause: unknown, unconfirmed, disabled."""

@@ -57,7 +57,7 @@ def test_an_assertion_is_worth_a_token_of_a_session(alone: Provider, audience: s
     claims = claims_of(answer["access_token"])
     assert (claims["sub"], claims["aud"], claims["scope"]) == (str(alone.person().id), API, "photos:read")
     assert UUID(claims["sid"])
-    assert "acr" not in claims
+    assert not {"acr", "amr", "auth_time"} & set(claims), "nobody has signed in (RFC 9470)"
     assert alone.active(app, answer["access_token"])
 
 

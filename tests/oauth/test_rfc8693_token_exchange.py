@@ -8,13 +8,16 @@ from uuid import UUID
 import pytest
 from werkzeug.test import TestResponse
 
+from idp import jose
 from idp.domain.exchange import ExchangePolicy
 from idp.domain.session import EndReason, OneClientSession
+from idp.domain.trusted_issuer import SubjectKind
 
 from ..proofs import ProofKey
-from ..provider import VERIFIER, App, Browser, Provider, answered, claims_of, refused
+from ..provider import ISSUER, VERIFIER, App, Browser, Provider, answered, claims_of, refused
 
 GRANT = "urn:ietf:params:oauth:grant-type:token-exchange"
+BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 TOKEN = "urn:ietf:params:oauth:token-type:access_token"
 PHOTOS, STORE, BILLS = "https://photos.api.example", "https://store.api.example", "https://bills.api.example"
 BOTH = ExchangePolicy(targets=(STORE,), scope=("store:read",), impersonation=True, delegation=True)
@@ -237,3 +240,27 @@ def test_a_bound_token_makes_bound_ones_alone(alone: Provider, browser: Browser)
     actor = answered(alone.post("/token", own, api, headers=proof(server)))["access_token"]
     refused(exchanged(api, other, subject_token=subject, actor_token=actor), 400, "invalid_request")
     answered(exchanged(api, server, subject_token=subject, actor_token=actor))
+
+
+def test_what_an_assertion_earned_may_be_exchanged(alone: Provider) -> None:
+    """Nobody has signed in: there is no ``auth_time`` to pass on."""
+    api = server_of(alone)
+    user = alone.person()
+    robot = alone.register("Robot", redirect_uris=[], grant_types=[BEARER])
+    key = jose.generate("ES256")
+    with alone.stores.work():
+        alone.services.trusted_issuers.create(
+            "https://works.example", jwks={"keys": [jose.public_jwk(key, "ES256")]}, jwks_uri=None, clients=[robot.id],
+            scope=["photos:read"], subject=SubjectKind.ID,
+        )  # fmt: skip
+    alone.consent(user, robot, "photos:read")
+    now = int(alone.clock.now().timestamp())
+    claims = {
+        "iss": "https://works.example", "sub": str(user.id), "aud": ISSUER, "iat": now, "exp": now + 60, "jti": "1"
+    }  # fmt: skip
+    kid = str(jose.public_jwk(key, "ES256")["kid"])
+    word = jose.sign(claims, jose.Signer(kid, "ES256", key), typ="JWT")
+    earned = answered(alone.post("/token", {"grant_type": BEARER, "assertion": word}, robot))["access_token"]
+    made = claims_of(answered(exchange(alone, api, earned))["access_token"])
+    assert made["sid"] == claims_of(earned)["sid"]
+    assert "auth_time" not in made
