@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from .arguments import Commands
 
 STOP_SECONDS = 10
+CRASH_LOOP_SECONDS = 0.5
+_GRANIAN_LOOP_SECONDS = 5.5
 BACKLOG = 2048
 # Requests one worker accepts beyond those its threads are at; more wait in the kernel's queue.
 BACKPRESSURE = 256
@@ -155,7 +157,7 @@ def _granian(
     from granian.constants import HTTPModes
     from granian.http import HTTP1Settings
 
-    return Granian(
+    made = Granian(
         target,
         address=host,
         port=port,
@@ -171,3 +173,15 @@ def _granian(
         log_dictconfig={"handlers": {}, "formatters": {}, "loggers": {"_granian": _QUIET, "granian.access": _QUIET}},
         **options,
     )
+    made.respawned_wrks = _Respawned()
+    return made
+
+
+class _Respawned(dict[int, float]):
+    """When each worker was started again, for Granian, which gives the whole server up where one dies twice within
+    5.5 s. Only a worker that dies within ``CRASH_LOOP_SECONDS`` cannot start at all; any other is replaced, as often
+    as it takes (reliability.md F-15)."""
+
+    def get(self, worker: int, default: Any = 0) -> Any:
+        """As much earlier as Granian's patience is longer than ours."""
+        return super().get(worker, default) - (_GRANIAN_LOOP_SECONDS - CRASH_LOOP_SECONDS)
