@@ -173,8 +173,8 @@ def test_coming_back_without_a_password_issues_nothing(
 
 
 @pytest.mark.spec("OpenID Connect Core 1.0", "3.1.2.1")
-def test_max_age_by_the_clock(provider: Provider, app: App) -> None:
-    ada = provider.sign_in()
+def test_max_age_by_the_clock(provider: Provider) -> None:
+    app, ada = provider.register(trusted=True), provider.sign_in()
     with provider.clock.later(100):
         assert "code" in answer_of(provider.authorize(app, ada, max_age="200"))
         assert "/login" in provider.authorize(app, ada, max_age="99").headers["Location"]

@@ -286,7 +286,7 @@ class Sessions(RuleBasedStateMachine):
         try:
             found = self.services.codes.load(code.text, client)
             with self.services.work():
-                return self.services.codes.redeem(found, client)
+                return self.services.codes.redeem(found, client, {})
         except ProtocolError as error:
             return refused(error)
 
@@ -344,7 +344,7 @@ class Sessions(RuleBasedStateMachine):
     def _refreshed(self, token: str, client: Client) -> str | None:
         try:
             return self.services.refresh.refresh(
-                self.services.refresh.read(token, client), client, None, ()
+                self.services.refresh.read(token, client), client, None, (), {}
             ).refresh_token
         except ProtocolError as error:
             return refused(error)

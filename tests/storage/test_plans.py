@@ -86,7 +86,7 @@ def test_endings_walk_indexes(filled: Engine, target: type) -> None:
     values: dict[str, Any] = {name: some(filled, kind) for name, kind in VALUES.items()}
     values |= {"client_id_": "app-7", "now": NOW, "why": EndReason.SIGNED_OUT, "who": "operator"}
     parts = [part for pair in (found.sessions, found.client_sessions) if pair for part in (pair.lock, pair.write)]
-    for statement in (*parts, *([found.codes] if found.codes is not None else [])):
+    for statement in (*parts, *(found.codes or ())):
         known = {name: value for name, value in values.items() if f"%({name})s" in _text(filled, statement)}
         assert scanned(plan(filled, statement, **known)) == []
 
@@ -105,6 +105,7 @@ LOOKS: dict[str, tuple[Executable, dict[str, str]]] = {
     "the session of a code": (sessions._LOCK_LIVE, {"key": "s"}),
     "a family": (refresh_families._GET, {"key": "f"}),
     "a rotation": (refresh_families._ROTATE, {"key": "f"}),
+    "a rotation that notes activity": (refresh_families._ROTATE_AND_NOTE, {"key": "f"}),
     "a code": (codes._GET, {}),
 }
 
@@ -113,7 +114,8 @@ LOOKS: dict[str, tuple[Executable, dict[str, str]]] = {
 def test_looks_walk_indexes(filled: Engine, name: str) -> None:
     statement, keys = LOOKS[name]
     values: dict[str, Any] = {name: some(filled, kind) for name, kind in keys.items()}
-    rest = {"now": NOW, "since": NOW, "presented": 0, "asker": "app-7", "key": b"x"}
+    rest = {"now": NOW, "since": NOW, "presented": 0, "asker": "app-7", "key": b"x", "step": 1, "stale": NOW}
+    rest |= {"jkt": None, "x5t": None}
     assert scanned(plan(filled, statement, **(rest | values))) == []
 
 
