@@ -4,7 +4,7 @@ Here TLS has ended before we are asked: who proved the possession of a certifica
 alone. The header that it says it in (``IDP_CLIENT_CERTIFICATE_HEADER``) anybody else could have written, so
 this middleware takes it out of every request, and hands it on under a name that no header can have only if
 the peer is one of ``IDP_TRUSTED_PROXIES``. The proxy must drop what its own clients send by that name
-(RFC 9440 section 2.4).
+(RFC 9440 section 2.4). Its name has no hyphen (``Settings``), so that no other spelling comes here by it.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class ClientCertificates:
 
     def __init__(self, application: WSGIApplication, header: str, proxies: Sequence[Network]) -> None:
         self._application = application
-        self._key = "HTTP_" + header.upper().replace("-", "_")
+        self._key = "HTTP_" + header.upper()
         self._proxies = proxies
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:

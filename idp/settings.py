@@ -68,7 +68,7 @@ class Settings(BaseSettings):
         (), description="Addresses or networks of proxies whose X-Forwarded-For is believed"
     )
     client_certificate_header: str = Field(
-        "", description="Header in which these proxies say the client's TLS certificate, e.g. Client-Cert; empty: none"
+        "", description="Header in which these proxies say the client's TLS certificate, e.g. ClientCert; empty: none"
     )
     client_certificate_authorities: Path | None = Field(
         None, description="PEM file of the authorities of tls_client_auth (RFC 8705); without it that method is off"
@@ -228,7 +228,10 @@ class Settings(BaseSettings):
         if header and not self.trusted_proxies:
             problems.append("IDP_CLIENT_CERTIFICATE_HEADER needs IDP_TRUSTED_PROXIES: who may be believed")
         if header and not _HEADER.fullmatch(header):
-            problems.append("IDP_CLIENT_CERTIFICATE_HEADER must be the name of a header, e.g. Client-Cert")
+            problems.append(
+                "IDP_CLIENT_CERTIFICATE_HEADER must be a header's name of letters and digits, e.g. ClientCert: "
+                "one with a hyphen can be imitated with an underscore"
+            )
         if not header and (self.client_certificate_authorities or self.mtls_url):
             problems.append("IDP_CLIENT_CERTIFICATE_AUTHORITIES and IDP_MTLS_URL need IDP_CLIENT_CERTIFICATE_HEADER")
         if self.client_certificate_authorities and not self.client_certificate_authorities.is_file():
@@ -294,7 +297,8 @@ _SQLITE, _POSTGRESQL = "sqlite:///", "postgresql+psycopg://"
 _SERVER = re.compile(r"([^:/]*(:[^@]*)?@)?(\[[^/?]+\]|[^:/?]+)?(:[0-9]*)?(/[^?]*)?(\?.*)?", re.DOTALL)
 """What follows, as SQLAlchemy reads it; a URL that it cannot read is told before it is tried."""
 
-_HEADER = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,63}")
+_HEADER = re.compile(r"[A-Za-z][A-Za-z0-9]{0,63}")
+"""No hyphen: WSGI has one name for ``Client-Cert``, which the proxy writes, and ``Client_Cert``, which anybody may."""
 _REDIS_FORMS = (
     "use redis://host:port, rediss://host:port, redis+sentinel://host:port,host:port/service "
     "or redis+cluster://host:port,host:port"

@@ -27,7 +27,7 @@ from idp.settings import load
 
 from ..provider import App, Provider, answered, claims_of, refused, running
 
-HEADER = "Client-Cert"
+HEADER = "ClientCert"
 
 
 @dataclass(frozen=True)
@@ -188,9 +188,9 @@ def test_a_bound_token_needs_its_certificate(behind: Provider) -> None:
     told = answered(behind.introspect(app, token))
     assert (told["cnf"], told["token_type"]) == ({"x5t#S256": MINE.thumbprint}, "Bearer")
     bearer = f"Bearer {token}"
-    assert behind.get("/userinfo", Authorization=bearer, Client_Cert=MINE.header).status_code == 200
+    assert behind.get("/userinfo", Authorization=bearer, ClientCert=MINE.header).status_code == 200
     refused(behind.get("/userinfo", Authorization=bearer), 401, "invalid_token")
-    refused(behind.get("/userinfo", Authorization=bearer, Client_Cert=OTHER.header), 401, "invalid_token")
+    refused(behind.get("/userinfo", Authorization=bearer, ClientCert=OTHER.header), 401, "invalid_token")
 
 
 @pytest.mark.spec("RFC 8705", "4")
@@ -241,8 +241,9 @@ def test_nobody_registers_what_cannot_work_here(provider: Provider) -> None:
 
 
 @pytest.mark.parametrize("settings", [
-    {"client_certificate_header": "Client-Cert"}, {"mtls_url": "https://m.example"},
+    {"client_certificate_header": "ClientCert"}, {"mtls_url": "https://m.example"},
     {"client_certificate_header": "a b", "trusted_proxies": ("127.0.0.1",)},
+    {"client_certificate_header": "Client-Cert", "trusted_proxies": ("127.0.0.1",)},
     {"client_certificate_header": "A", "trusted_proxies": ("127.0.0.1",), "mtls_url": "http://m.example"},
     {"client_certificate_header": "A", "trusted_proxies": ("127.0.0.1",), "mtls_url": "https://m.example/x"},
     {"client_certificate_header": "A", "trusted_proxies": ("127.0.0.1",), "client_certificate_authorities": "/none"},
