@@ -18,7 +18,7 @@ from urllib.request import Request, urlopen
 import pytest
 import yaml
 
-from idp.cli.serve import STOP_SECONDS
+from idp.cli.serve import CRASH_LOOP_SECONDS, STOP_SECONDS
 from tests.packaging.serving import Served, clean_environment, serving
 from tests.processes import workers_of
 from tests.redis_server import until
@@ -52,15 +52,14 @@ def test_a_request_is_logged_as_json_without_its_query(served: Served) -> None:
     assert "s3cr3t" not in served.log.read_text()
 
 
-def test_a_dead_worker_is_replaced(served: Served) -> None:
-    time.sleep(6)  # Granian takes a death within 5.5 s of the start for a crash loop
-    victim = children(served)[0]
-    os.kill(victim, signal.SIGKILL)
-    end = time.monotonic() + 20
-    while time.monotonic() < end and (len(children(served)) < 2 or victim in children(served)):
-        time.sleep(0.1)
-    assert len(children(served)) == 2
-    assert served.get("/readyz")[0] == 200
+def test_a_dead_worker_is_replaced_as_often_as_it_takes(served: Served) -> None:
+    """Granian alone gives the server up where the same worker dies twice within 5.5 s."""
+    for _ in range(4):
+        victim = children(served)[0]
+        time.sleep(2 * CRASH_LOOP_SECONDS)
+        os.kill(victim, signal.SIGKILL)
+        until(lambda victim=victim: victim not in (there := children(served)) and len(there) == 2)
+        assert served.get("/readyz")[0] == 200
 
 
 def test_the_health_check_of_the_container_passes(served: Served) -> None:
