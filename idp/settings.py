@@ -92,7 +92,7 @@ class Settings(BaseSettings):
     user_registration: bool = Field(True, description="May people create accounts on the sign-in page?")
     fetch_private_networks: bool = Field(False, description="May we fetch client URLs at private addresses?")
     assertion_audience: Literal["issuer", "endpoint"] = Field(
-        "issuer", description="What client assertions name in aud: the issuer alone, or endpoints too (older clients)"
+        "endpoint", description="What client assertions may name in aud: endpoints too (RFC 9126), or the issuer alone"
     )
     dpop_nonce: bool = Field(False, description="Must DPoP proofs name a nonce that we gave (RFC 9449 section 8)?")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level logged")

@@ -2,11 +2,12 @@
 
 The rules that libraries leave open, closed here:
 
-- ``aud`` is our issuer, as one string. An array, or an endpoint's URL, lets a hostile server have a
-  client sign something that we would take (draft-ietf-oauth-security-topics-update section 2). For clients
-  older than that, which name the endpoint (RFC 7523 section 3, OpenID Connect Core 9, RFC 9126 section 2),
-  the operator can have such URLs taken as well (``IDP_ASSERTION_AUDIENCE=endpoint``), though never of a
-  client under FAPI 2.0 (5.3.2.1), nor of one that is the same at every server (its id is a URL).
+- ``aud`` is one string, never an array: our issuer or, as RFC 9126 section 2, CIBA Core section 7.1 and RFC
+  7523 section 3 have it, the token endpoint or the endpoint that is asked. A URL of an endpoint lets a hostile
+  server, which calls our endpoint its own, have a client sign something that we would take
+  (draft-ietf-oauth-security-topics-update section 2). So it is the issuer alone for clients under FAPI 2.0
+  (5.3.2.1), for those that are the same at every server (their id is a URL, and their keys are one's own
+  everywhere), and for everybody where the operator says ``IDP_ASSERTION_AUDIENCE=issuer``.
 - ``iss`` and ``sub`` are both the client id; ``jti`` is used once, by an insert that must not conflict
   (a request that is dispatched again, ``idp.again``, may use its own).
 - ``exp`` is at most an hour away: what must be remembered must end.
@@ -139,8 +140,7 @@ class ClientAssertions:
 
     def __init__(self, settings: Settings, keys: ClientKeys, used: AssertionIds, clock: Clock) -> None:
         self._issuer = settings.issuer
-        lenient = settings.assertion_audience == "endpoint"
-        self._endpoints = tuple(uri for path in ENDPOINTS for uri in settings.urls(path)) if lenient else ()
+        self._endpoints = _endpoints(settings) if settings.assertion_audience == "endpoint" else {}
         self._keys = keys
         self._used = used
         self._clock = clock
@@ -172,10 +172,16 @@ class ClientAssertions:
 
     def _audiences(self, client: Client) -> tuple[str, ...]:
         everywhere = client.client_id.startswith("https://")
-        return (self._issuer, *(() if client.fapi2 or everywhere else self._endpoints))
+        return (self._issuer, *(() if client.fapi2 or everywhere else self._endpoints.get(request.path, ())))
 
     def _key(self, client: Client, kid: str | None, alg: str) -> jose.VerifyKey | None:
         if client.token_endpoint_auth_signing_alg not in (None, alg) or not client.may_sign_with(alg):
             return None
         found = self._keys.find(client, kid, alg)
         return None if found is None else jose.VerifyKey(kid or "", found.alg, found.key)
+
+
+def _endpoints(settings: Settings) -> dict[str, tuple[str, ...]]:
+    """By the path that is asked: the URLs that may be named there."""
+    token = settings.urls("/token")
+    return {settings.path_prefix + path: (*token, *settings.urls(path)) for path in ENDPOINTS}

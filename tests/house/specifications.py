@@ -86,8 +86,6 @@ SPECIFICATIONS = (
     _spec("OpenID Connect RP-Initiated Logout 1.0", "", "oidc/rp_initiated_logout.py"),
     _spec("OpenID Connect Back-Channel Logout 1.0", "", "oidc/backchannel_logout.py"),
     _spec("OpenID Connect Front-Channel Logout 1.0", "", "oidc/frontchannel_logout.py"),
-    _partly("CIBA Core", "OpenID Connect Client-Initiated Backchannel Authentication 1.0", "poll and ping; no push, no "
-            "user codes, no login_hint_token", "oidc/ciba.py", "oidc/ciba_signed_request.py", "web/approvals.py"),
     _spec("OAuth 2.0 Multiple Response Type Encoding Practices", "response modes", "oauth/response_modes.py"),
     _spec("OAuth 2.0 Form Post Response Mode", "", "oauth/response_modes.py"),
     _partly("JARM", "signed authorization responses", "signed, not encrypted", "oidc/jarm.py"),
@@ -95,7 +93,7 @@ SPECIFICATIONS = (
     _partly("FAPI 2.0 Message Signing", "final; a client's policy", "no HTTP message "
             "signatures at resources", "domain/fapi2.py", "oauth/rfc9101_request_object.py", "oidc/jarm.py"),
     _partly("CIBA Core", "OpenID Connect CIBA 1.0", "poll and ping; no push mode, no user codes, no login_hint_token",
-            "oidc/ciba.py", "oidc/ciba_signed_request.py", "services/polling.py"),
+            "oidc/ciba.py", "oidc/ciba_signed_request.py", "services/polling.py", "web/approvals.py"),
     _partly("FAPI-CIBA ID1", "", "signed requests and bound tokens, member by member; there is no policy of its own",
             "oidc/ciba_signed_request.py"),
     _not("OpenID Connect Session Management 1.0", "its frames need third-party cookies, which browsers block; "

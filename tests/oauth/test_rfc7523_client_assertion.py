@@ -121,7 +121,7 @@ ATTACKS: dict[str, Callable[[dict[str, Any], str], str]] = {
     "from the future": lambda c, _: signed({**c, "iat": c["iat"] + 300}),
     "no aud": lambda c, _: signed(without(c, "aud")),
     "other aud": lambda c, _: signed({**c, "aud": "https://other.example"}),
-    "token endpoint as aud": lambda c, _: signed({**c, "aud": ISSUER + "/token"}),
+    "another endpoint as aud": lambda c, _: signed({**c, "aud": ISSUER + "/par"}),
     "aud with a slash": lambda c, _: signed({**c, "aud": ISSUER + "/"}),
     "aud array": lambda c, _: signed({**c, "aud": [ISSUER]}),
     "aud array with another": lambda c, _: signed({**c, "aud": [ISSUER, "https://other.example"]}),
@@ -263,17 +263,42 @@ def key_server() -> Iterator[str]:
 
 
 @pytest.mark.spec("RFC 9126", "2")
+@pytest.mark.spec("CIBA Core", "7.1")
 @pytest.mark.spec("OpenID Connect Core 1.0", "9")
-def test_older_clients_may_name_an_endpoint_where_the_operator_says_so(database: str) -> None:
+@pytest.mark.parametrize("path", ["/token", "/par", "/bc-authorize", "/revoke", "/introspect"])
+def test_the_issuer_the_token_endpoint_or_the_endpoint_that_is_asked(provider: Provider, app: App, path: str) -> None:
+    for aud in (ISSUER, ISSUER + "/token", ISSUER + path):
+        answer = presented_at(provider, path, signed(claims(provider, app, aud=aud)))
+        assert answer.status_code != 401, answer.text
+    elsewhere = ISSUER + ("/par" if path == "/revoke" else "/revoke")
+    for wrong in (elsewhere, ISSUER + "/login", "https://other.example/token", [ISSUER + "/token"], {}, 1):
+        refused(presented_at(provider, path, signed(claims(provider, app, aud=wrong))), 401, "invalid_client")
+
+
+@pytest.mark.spec("FAPI 2.0 Security Profile", "5.3.2.1")
+@pytest.mark.parametrize("path", ["/token", "/par"])
+def test_under_fapi_the_issuer_alone(provider: Provider, path: str) -> None:
     keys = {"keys": [jwk(EC_KEY, "ES256")]}
-    with running(database, assertion_audience="endpoint") as provider:
+    strict = provider.register(token_endpoint_auth_method="private_key_jwt", jwks=keys, fapi2="security-profile")
+    assert presented_at(provider, path, signed_with(claims(provider, strict))).status_code != 401
+    for wrong in (ISSUER + "/token", ISSUER + path, [ISSUER]):
+        refused(presented_at(provider, path, signed_with(claims(provider, strict, aud=wrong))), 401, "invalid_client")
+
+
+def test_the_operator_may_have_the_issuer_alone(database: str) -> None:
+    """draft-ietf-oauth-security-topics-update section 2."""
+    keys = {"keys": [jwk(EC_KEY, "ES256")]}
+    with running(database, assertion_audience="issuer") as provider:
         app = provider.register(token_endpoint_auth_method="private_key_jwt", jwks=keys)
-        for aud in (ISSUER, ISSUER + "/token", ISSUER + "/par"):
-            assert present(provider, signed(claims(provider, app, aud=aud), EC_KEY, "ES256")).status_code == 200
-        strict = provider.register(token_endpoint_auth_method="private_key_jwt", jwks=keys, fapi2="security-profile")
-        for who, aud in ((strict, ISSUER + "/token"), (app, [ISSUER]), (app, ISSUER + "/login"), (app, {}), (app, 1)):
-            wrong = signed_with(claims(provider, who, aud=aud))
-            refused(present(provider, wrong), 401, "invalid_client")
+        assert presented_at(provider, "/token", signed_with(claims(provider, app))).status_code != 401
+        named = signed_with(claims(provider, app, aud=ISSUER + "/token"))
+        refused(presented_at(provider, "/token", named), 401, "invalid_client")
+
+
+def presented_at(provider: Provider, path: str, assertion: str) -> TestResponse:
+    """Little but the assertion: whoever is authenticated is told what else is missing."""
+    form = {"grant_type": "refresh_token", "client_assertion_type": ASSERTION_TYPE, "client_assertion": assertion}
+    return provider.post(path, form)
 
 
 def signed_with(body: dict[str, Any]) -> str:
