@@ -3,8 +3,8 @@
 A token with ``cnf`` is nothing without its proof: ``jkt`` asks for a DPoP proof by that key, under the scheme
 ``DPoP`` and no other; ``x5t#S256`` for that certificate in the connection. A proof is checked by RFC 9449
 section 4.3: form, type, key, signature, method, address, time, token; then that this process has not seen it
-before (section 11.1). Each process remembers for itself; a proof lives for five minutes, and the address in it
-is this API's own, so what another API has seen is worth nothing here.
+before (section 11.1, ``seen_proofs``). Each process remembers for itself; a proof lives for five minutes, and
+the address in it is this API's own, so what another API has seen is worth nothing here.
 
 Why the address is made of the API's own origin and not of the request: behind a proxy the request names
 another, and a ``Host`` header anybody may write.
@@ -16,7 +16,6 @@ import base64
 import hashlib
 import hmac
 import re
-import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -26,13 +25,11 @@ import jwt
 
 from .access_token import AccessToken
 from .clock import Clock, wall
-from .errors import ProofInvalid, TokenInvalid, TokenMissing, VerifierUnavailable
-from .forks import in_child
+from .errors import ProofInvalid, TokenInvalid, TokenMissing
 from .jws import SignedJwt, take_apart
+from .seen_proofs import SeenProofs
 
 _AGE_SECONDS, _AHEAD_SECONDS = 300.0, 15.0
-_TURN_SECONDS = _AGE_SECONDS + 2 * _AHEAD_SECONDS
-_MOST_PROOFS = 200_000
 _SHAPE = {"ES256": ("EC", "P-256"), "EdDSA": ("OKP", "Ed25519"), "PS256": ("RSA", None)}
 _MEMBERS = {"RSA": ("e", "kty", "n"), "EC": ("crv", "kty", "x", "y"), "OKP": ("crv", "kty", "x")}
 _SECRET = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
@@ -80,15 +77,7 @@ class Possession:
 
     def __init__(self, *, required: bool = False, clock: Clock = wall) -> None:
         self._required, self._clock = required, clock
-        self._young: dict[bytes, object] = {}
-        self._old: dict[bytes, object] = {}
-        self._turned_at = clock()
-        self._begin()
-        in_child(self._begin)
-
-    def _begin(self) -> None:
-        """Also in a forked child, where nobody would let go of it."""
-        self._turning = threading.Lock()
+        self._seen = SeenProofs(_AGE_SECONDS + 2 * _AHEAD_SECONDS, clock=clock)
 
     def check(self, token: AccessToken, shown: Presented, sender: Sender) -> None:
         """Raises TokenInvalid or ProofInvalid unless the sender proves all that the token is bound to."""
@@ -117,7 +106,7 @@ class Possession:
         if not _same(_jkt(jwk), jkt):
             raise ProofInvalid("the DPoP proof is by another key")
         self._check_claims(claims, shown.token, sender)
-        self._claim(jkt, claims)
+        self._seen.claim(jkt, claims["jti"])
 
     def _proof(self, proof: SignedJwt) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
         jwk, alg = proof.header.get("jwk"), proof.header.get("alg")
@@ -142,23 +131,6 @@ class Possession:
             raise ProofInvalid("the DPoP proof is for another address")
         if not _same(_digest(token.encode()), claims.get("ath")):
             raise ProofInvalid("the DPoP proof is for another token")
-
-    def _claim(self, jkt: str, claims: Mapping[str, Any]) -> None:
-        """Section 11.1. The younger generation first: what is in it may become the older one meanwhile."""
-        now = self._clock()
-        if now - self._turned_at > _TURN_SECONDS:
-            self._turn(now)
-        if len(self._young) >= _MOST_PROOFS:
-            raise VerifierUnavailable("too many DPoP proofs to remember")
-        name, mine = hashlib.sha256(f"{jkt}\0{claims['jti']}".encode(errors="surrogatepass")).digest(), object()
-        if self._young.setdefault(name, mine) is not mine or self._old.get(name, mine) is not mine:
-            raise ProofInvalid("the DPoP proof was used before")
-
-    def _turn(self, now: float) -> None:
-        """The older generation goes when nothing in it could be taken any more: once, however many notice."""
-        with self._turning:
-            if now - self._turned_at > _TURN_SECONDS:
-                self._old, self._young, self._turned_at = self._young, {}, now
 
 
 def own_url(origin: str | None, path: str) -> str:

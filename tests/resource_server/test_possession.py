@@ -13,7 +13,6 @@ from flask import Flask
 
 from idp.resource_server import ProofInvalid, ProtectedResource, Sender, TokenInvalid, Verifier
 from idp.resource_server.flask import current_token, init_app, require_token
-from idp.resource_server.possession import Possession
 
 from ..proofs import ProofKey, ath
 from .fake_issuer import AUDIENCE, FakeIssuer
@@ -181,18 +180,3 @@ def test_flask(local: Verifier, token: str) -> None:
     again = client.get(PATH, headers=headers)
     assert (again.status_code, again.json["error"]) == (401, "invalid_dpop_proof")
     assert again.headers["WWW-Authenticate"].startswith('DPoP realm="notes"')
-
-
-@pytest.mark.spec("RFC 9449", "11.1")
-def test_two_that_notice_at_once_forget_no_proof() -> None:
-    """Two turns in a row would throw away what was remembered a moment ago."""
-    moment = 0.0
-    possession = Possession(clock=lambda: moment)
-    moment = 331.0
-    before = {"jti": "just before"}
-    possession._young = {hashlib.sha256(b"k\0just before").digest(): object()}
-    possession._turn(moment)
-    possession._turn(moment)
-    with pytest.raises(ProofInvalid):
-        possession._claim("k", before)
-    possession._claim("k", {"jti": "another"})
