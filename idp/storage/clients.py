@@ -20,6 +20,7 @@ _KEY = clients.c.client_id == bindparam("key")
 _ADD = insert_or_nothing(clients)
 _GET = select(*CLIENT.columns).where(_KEY)
 _HOLD = _GET.with_for_update(key_share=True)
+_STEADY = _GET.with_for_update(read=True)
 _SOME = select(*CLIENT.columns).where(clients.c.client_id.in_(bindparam("keys", expanding=True)))
 _ALL = Pages(select(*CLIENT.columns), clients.c.created_at, clients.c.client_id, "")
 _SAVE = update(clients).where(_KEY)
@@ -44,6 +45,10 @@ class SqlClients:
     def hold(self, client_id: str) -> Client | None:
         """As it is now, locked until commit."""
         return CLIENT.read_one(self._db.row(_HOLD, {"key": client_id}))
+
+    def steady(self, client_id: str) -> Client | None:
+        """As it is now, and nobody changes it before commit; several may want that at once."""
+        return CLIENT.read_one(self._db.row(_STEADY, {"key": client_id}))
 
     def some(self, client_ids: Sequence[str]) -> Mapping[str, Client]:
         """Several at once, by id."""

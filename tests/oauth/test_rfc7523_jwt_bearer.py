@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
+from datetime import timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -14,6 +16,7 @@ from werkzeug.test import TestResponse
 from idp import jose
 from idp.domain.session import EndReason, WholeUser
 from idp.domain.trusted_issuer import SubjectKind
+from idp.errors import ProtocolError
 
 from ..provider import API, ISSUER, App, Provider, answered, claims_of, refused
 
@@ -147,3 +150,32 @@ def test_an_issuer_that_is_trusted_no_more(alone: Provider) -> None:
     with alone.stores.work():
         alone.services.trusted_issuers.delete(WORKS)
     refused(present(alone, app, word(alone)), 400, "invalid_grant")
+
+
+@pytest.mark.promise("P1")
+def test_whoever_disables_a_trusted_client_waits_for_what_is_being_earned(both: Provider) -> None:
+    """There is no consent and no code to wait for: what it earns meanwhile would live again once it is enabled."""
+    user = both.person()
+    app = trusting(both, consent=False, subject="id", trusted=True)
+    issuer = both.services.trusted_issuers.find(WORKS, app.client)
+    assert issuer is not None
+    earn = partial(both.services.trusted_issuers.redeem, issuer, app.client, str(user.id))
+    until = both.clock.now() + timedelta(minutes=5)
+    with ThreadPoolExecutor(1) as pool:
+        with both.stores.work():
+            earned = earn(b"1", until, None)
+            disabling = pool.submit(disable, both, app)
+            wait([disabling], timeout=0.3)
+        disabling.result(10)
+    assert earned.sid is not None
+    assert not both.stores.client_sessions.liveness(earned.sid, both.clock.now()).live
+    with pytest.raises(ProtocolError, match="invalid_grant"), both.stores.work():
+        earn(b"2", until, None)
+    with both.stores.work():
+        both.services.clients.enable(app.id)
+    assert not both.stores.client_sessions.liveness(earned.sid, both.clock.now()).live
+
+
+def disable(provider: Provider, app: App) -> None:
+    with provider.stores.work():
+        provider.services.clients.disable(app.id)

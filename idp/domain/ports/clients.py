@@ -27,6 +27,10 @@ class Clients(Protocol):
         """The same as ``get``, locked until commit: of two changes at once, neither undoes the other."""
         ...
 
+    def steady(self, client_id: str) -> Client | None:
+        """The same as ``get``; until commit it stays as it is, also for others who want it so."""
+        ...
+
     def some(self, client_ids: Sequence[str]) -> Mapping[str, Client]:
         """Those of the ids that exist, by id, in one statement."""
         ...
