@@ -407,3 +407,11 @@ def test_nobody_registers_themselves_into_an_api(alone: Provider) -> None:
     stranger = alone.register(grant_types=["client_credentials"], redirect_uris=[], origin=ClientOrigin.DYNAMIC)
     refused(alone.credentials(stranger, resource="https://jobs.example"), 400, "invalid_target")
     assert claims_of(answered(alone.credentials(stranger))["access_token"])["aud"] == alone.settings.issuer
+
+
+@pytest.mark.promise("P8")
+def test_a_mistake_of_ours_is_not_put_on_the_client(alone: Provider, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A 400 would hide it, and tell an honest client to give up."""
+    app = alone.register(grant_types=["client_credentials"], redirect_uris=[])
+    monkeypatch.setattr(type(alone.services.tokens), "address", lambda *_: int("not a number"))
+    assert alone.credentials(app).status_code == 500
