@@ -5,11 +5,12 @@ alone. The header that it says it in (``IDP_CLIENT_CERTIFICATE_HEADER``) anybody
 this middleware takes it out of every request, and hands it on under a name that no header can have only if
 the peer is one of ``IDP_TRUSTED_PROXIES``. The proxy must drop what its own clients send by that name
 (RFC 9440 section 2.4). Its name has no hyphen (``Settings``), so that no other spelling comes here by it.
+The process of the streams (ASGI) asks ``certificate_told``, which is the same rule.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from .client_address import Network, from_proxy
@@ -24,6 +25,13 @@ def with_certificates(application: WSGIApplication, settings: Settings) -> WSGIA
     """The application as the settings want it asked: behind proxies that see certificates, or as it is."""
     header = settings.client_certificate_header
     return ClientCertificates(application, header, settings.proxy_networks()) if header else application
+
+
+def certificate_told(headers: Mapping[str, str], peer: str | None, settings: Settings) -> str | None:
+    """What a proxy of ours says of the client's certificate. ``headers`` have lower-case names."""
+    header = settings.client_certificate_header.lower()
+    told = headers.get(header) if header else None
+    return told if told and from_proxy(peer, settings.proxy_networks()) else None
 
 
 class ClientCertificates:

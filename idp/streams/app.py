@@ -23,6 +23,7 @@ from urllib.parse import urlsplit
 
 import structlog
 
+from ..client_certificate import certificate_told
 from ..domain.ports import Clock, Revocations
 from ..errors import IdpError
 from ..oauth.requests import Received
@@ -57,12 +58,13 @@ class _Request:
     path: str
     query: bytes
     headers: Mapping[str, str]
+    certificate: str | None = None
 
     @property
     def received(self) -> Received:
         """As the endpoints of the other application read theirs."""
         authorization, proof = self.headers.get("authorization"), self.headers.get("dpop")
-        return Received(self.method, "", self.query, b"", authorization, "", proof)
+        return Received(self.method, "", self.query, b"", authorization, "", proof, self.certificate)
 
     @property
     def streaming(self) -> bool:
@@ -77,6 +79,7 @@ class Streams:
     def __init__(
         self, settings: Settings, following: Following, revocations: Revocations, clock: Clock
     ) -> None:  # fmt: skip
+        self._settings = settings
         self._revocations = revocations
         self._hosts = {settings.host.lower(), urlsplit(settings.revocations_url).netloc.lower()}
         self._pool = ThreadPoolExecutor(THREADS, "idp-streams")
@@ -96,7 +99,7 @@ class Streams:
             await self._live(receive, send)
         elif scope["type"] == "http":
             self._listen()
-            await self._answer(_request(scope), receive, send)
+            await self._answer(_request(scope, self._settings), receive, send)
 
     # ── life ─────────────────────────────────────────────────────────────────────────────────────
 
@@ -220,13 +223,15 @@ def _chain(number: signal.Signals, act: Callable[[], object]) -> None:
     signal.signal(number, handle)
 
 
-def _request(scope: Message) -> _Request:
+def _request(scope: Message, settings: Settings) -> _Request:
     """Repeated headers are joined as RFC 9110 section 5.2 says; of two tokens none is then valid."""
     headers: dict[str, str] = {}
     for raw_name, raw_value in scope["headers"]:
         name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
         headers[name] = f"{headers[name]}, {value}" if name in headers else value
-    return _Request(scope["method"], scope["path"], scope["query_string"], headers)
+    peer = (scope.get("client") or (None,))[0]
+    certificate = certificate_told(headers, peer, settings)
+    return _Request(scope["method"], scope["path"], scope["query_string"], headers, certificate)
 
 
 def _resumed(request: _Request, asked: Asked) -> int | None:

@@ -95,6 +95,7 @@ class Server:
     def __init__(self, app: Streams, token: str) -> None:
         self.app = app
         self.token = token
+        self.peer = "203.0.113.9"
         self.exchanges: list[Exchange] = []
 
     def open(self, url: str = "/revocations", method: str = "GET", **headers: str) -> Exchange:
@@ -105,6 +106,7 @@ class Server:
         parts = urlsplit(url)
         scope = {
             "type": "http", "method": method, "path": parts.path, "query_string": parts.query.encode(),
+            "client": (self.peer, 50000),
             "headers": [(name.encode(), value.encode("latin-1")) for name, value in sent.items() if value],
         }  # fmt: skip
         exchange = Exchange()

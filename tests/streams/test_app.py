@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -18,6 +19,7 @@ from idp.oauth.revocation_log import Following
 from idp.oauth.rfc9068_access_token import AccessTokens
 from idp.oauth.rfc9449_dpop import Proofs
 from idp.oauth.sender_constraint import PresentedTokens
+from idp.services.codes import Grant
 from idp.streams import app as streams_app
 from idp.streams import hub as streams_hub
 from idp.streams import serving as streams_serving
@@ -25,7 +27,8 @@ from idp.streams.app import Streams
 from idp.streams.window import Window
 
 from ..oauth.test_revocation_log import resource_server, token_of
-from ..provider import App, Provider, claims_of
+from ..oauth.test_rfc8705_mtls import MINE, OTHER
+from ..provider import ISSUER, App, Provider, claims_of
 from .asgi import PATIENCE, Exchange, Server, serving
 from .in_memory import Log
 
@@ -152,6 +155,29 @@ def test_it_is_only_read(scene: Scene, method: str) -> None:
         assert (answer.status, answer.headers["allow"]) == (405, "GET")
 
     scene.play(act)
+
+
+@pytest.mark.spec("RFC 8705", "3")
+def test_a_certificate_is_seen_here_as_in_the_other_process(scene: Scene) -> None:
+    """Told by a proxy of ours and by nobody else, under the header that was agreed on."""
+    provider, certificate = scene.provider, base64.b64encode(MINE.der).decode()
+    grant = Grant(
+        client_id=scene.server.id, subject=scene.server.id, scope=("revocations",), resources=(), audience=(ISSUER,),
+        confirmation={"x5t#S256": MINE.thumbprint},
+    )  # fmt: skip
+    keys = provider.services.keys
+    tokens = AccessTokens(ISSUER, 900, keys, provider.stores.randomness, provider.clock)
+    token = tokens.make(grant, provider.clock.now())
+
+    async def act(server: Server) -> None:
+        server.token = token
+        assert (await server.get(ClientCert=f":{certificate}:")).status == 401, "anybody could have written it"
+        server.peer = "10.0.0.1"
+        assert (await server.get(ClientCert=f":{certificate}:")).status == 200
+        for wrong in ({}, {"ClientCert": OTHER.header}, {"Client_Cert": f":{certificate}:"}):
+            assert (await server.get(**wrong)).status == 401
+
+    scene.play(act, client_certificate_header="ClientCert", trusted_proxies=("10.0.0.1",))
 
 
 def test_health(scene: Scene) -> None:
