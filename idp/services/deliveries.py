@@ -6,6 +6,10 @@ mail.
 
 Every claimed message comes to an outcome that is written down. If that fails (the database is away, the
 process dies), the lease runs out and somebody sends it again, under the same id.
+
+What is given up is in the log, in ``idp outbox list --state gave-up`` until it is swept, and in the record of
+security events for good: somebody was not told that a session has ended, or that somebody signed in. Marks for
+the hot copy are not: they are given up when no token is left that they could matter to.
 """
 
 from __future__ import annotations
@@ -17,6 +21,7 @@ from uuid import UUID
 
 import structlog
 
+from ..domain.event import SecurityEvent
 from ..domain.outbox import Backlog, OutboxMessage, Schedule, Search
 from ..domain.ports import Stores
 from ..errors import NotFound
@@ -44,7 +49,8 @@ class Undeliverable(DeliveryFailed):
 class Handler:
     """``send`` returns when the message has arrived, else raises DeliveryFailed.
 
-    ``kept``: a delivered message stays to be seen in the account page and on the command line.
+    ``kept``: a delivered message stays to be seen in the account page and on the command line, and one that is
+    given up is a security event.
     """
 
     send: Callable[[OutboxMessage], None]
@@ -81,11 +87,11 @@ class Deliveries:
         try:
             handler.send(message)
         except DeliveryFailed as failure:
-            self._failed(message, handler.schedule, failure)
+            self._failed(message, handler, failure)
             return isinstance(failure, Undeliverable)
         except Exception as error:
             log.exception("a delivery failed in a way nobody thought of", kind=message.kind, message_id=str(message.id))
-            self._failed(message, handler.schedule, DeliveryFailed(type(error).__name__))
+            self._failed(message, handler, DeliveryFailed(type(error).__name__))
             return False
         if handler.kept:
             self._stores.outbox.delivered(message, self._now())
@@ -106,16 +112,32 @@ class Deliveries:
         else:
             self._stores.outbox.postpone(message, self._now() + LEASE, f"no handler for {message.kind}")
 
-    def _failed(self, message: OutboxMessage, schedule: Schedule, failure: DeliveryFailed) -> None:
-        now, why = self._now(), str(failure)
+    def _failed(self, message: OutboxMessage, handler: Handler, failure: DeliveryFailed) -> None:
+        now, why, schedule = self._now(), str(failure), handler.schedule
         told = {"kind": message.kind, "message_id": str(message.id), "to": message.lane, "attempts": message.attempts}
         if isinstance(failure, Undeliverable) or schedule.over(message, now, refused=failure.refused):
-            if self._stores.outbox.give_up(message, now, why):
+            if self._gave_up(message, now, why, recorded=handler.kept):
                 log.warning("a delivery was given up", why=why, **told)
             return
         pause = schedule.pause(message.attempts, self._chance())
         self._stores.outbox.postpone(message, now + pause, why)
         log.info("a delivery failed", why=why, again_in_seconds=round(pause.total_seconds(), 1), **told)
+
+    def _gave_up(self, message: OutboxMessage, now: datetime, why: str, *, recorded: bool) -> bool:
+        """Close it, and record that, in one transaction. False: somebody else has it by now."""
+        with self._stores.work():
+            closed = self._stores.outbox.give_up(message, now, why)
+            if closed and recorded:
+                self._stores.events.append(self._event(message, now))
+        return closed
+
+    def _event(self, message: OutboxMessage, now: datetime) -> SecurityEvent:
+        """Whom it was to reach; not why it did not, for those are a stranger's words: the message keeps them."""
+        details = {"message_id": str(message.id), "kind": message.kind, "attempts": message.attempts}
+        return SecurityEvent(
+            id=self._stores.randomness.uuid(), at=now, kind="notice.given_up", user_id=message.user_id,
+            client_id=message.client_id, session_id=message.session_id, details=details,
+        )  # fmt: skip
 
     def _now(self) -> datetime:
         return self._stores.clock.now()

@@ -118,6 +118,38 @@ def test_what_cannot_be_is_closed_at_once(outbox: Stores, receiver: Receiver) ->
     assert kept(outbox).state is MessageState.GAVE_UP
 
 
+def test_giving_a_notice_up_is_a_security_event(
+    outbox: Stores, receiver: Receiver, clock: StandingClock
+) -> None:  # fmt: skip
+    ada, session = uuid4(), uuid4()
+    message = a_message(user_id=ada, client_id="photos", session_id=session)
+    outbox.outbox.put([message])
+    deliveries, receiver.answers = deliveries_of(outbox, receiver), DeliveryFailed("no\nroute", refused=True)
+    for attempt in range(3):
+        assert outbox.events.of_user(ada, 9) == (), attempt
+        deliveries.deliver(one(deliveries))
+        clock.at += timedelta(hours=1)
+    (event,) = outbox.events.of_user(ada, 9)
+    assert (event.kind, event.actor, event.client_id, event.session_id) == (
+        "notice.given_up",
+        "system",
+        "photos",
+        session,
+    )
+    assert event.details == {"message_id": str(message.id), "kind": "mail", "attempts": 3}
+
+
+def test_whoever_was_overtaken_gives_nothing_up_and_records_nothing(outbox: Stores, receiver: Receiver) -> None:
+    message = a_message(user_id=uuid4())
+    outbox.outbox.put([message])
+    deliveries, receiver.answers = deliveries_of(outbox, receiver), Undeliverable("there is nobody to write to")
+    claimed = one(deliveries)
+    deliveries.deliver(replace(claimed, attempts=claimed.attempts - 1))
+    assert kept(outbox).state is MessageState.WAITING
+    assert message.user_id is not None
+    assert outbox.events.of_user(message.user_id, 9) == ()
+
+
 @pytest.mark.promise("I12")
 def test_even_after_a_week_without_a_worker_some_attempts_are_made(
     outbox: Stores, receiver: Receiver, clock: StandingClock
@@ -217,7 +249,9 @@ def test_marks_are_written_again_until_they_are_confirmed(outbox: Stores, clock:
 
 
 def test_marks_that_nobody_can_need_any_more_are_given_up(outbox: Stores, clock: StandingClock) -> None:
-    outbox.outbox.put([a_message(kind="tombstone", payload={"sids": [str(uuid4())]})])
+    """And are no event: nobody was to be told."""
+    ada = uuid4()
+    outbox.outbox.put([a_message(kind="tombstone", user_id=ada, payload={"sids": [str(uuid4())]})])
     stores = replace(outbox, tombstones=Marks())
     deliveries = Deliveries(stores, {"tombstone": tombstones(stores, 900)})
     clock.at += timedelta(seconds=955)
@@ -226,3 +260,4 @@ def test_marks_that_nobody_can_need_any_more_are_given_up(outbox: Stores, clock:
     clock.at += timedelta(seconds=10)
     deliveries.deliver(one(deliveries))
     assert kept(outbox).state is MessageState.GAVE_UP
+    assert outbox.events.of_user(ada, 9) == ()
