@@ -8,6 +8,10 @@ first worker starts (``_apart``): it opens the application once, to refuse what 
 stderr, and makes what the first start needs (tables, signing keys). Elsewhere workers are spawned, for system
 libraries there do not bear forking.
 
+A fork copies handlers of signals, too: until a worker has its own it would take SIGTERM for its parent's, and
+be killed ``STOP_SECONDS`` later. So such a signal waits while a process forks, and then ends the new one
+(``_obeyed_from_birth``), which has begun with nothing.
+
 Why no access log of Granian's: it has the query string, where codes travel; ours (``idp.logs``) has
 the path alone.
 """
@@ -18,6 +22,7 @@ import argparse
 import gc
 import multiprocessing
 import os
+import signal
 import socket
 import sys
 from collections.abc import Callable
@@ -45,6 +50,7 @@ BACKLOG = 2048
 # Requests one worker accepts beyond those its threads are at; more wait in the kernel's queue.
 BACKPRESSURE = 256
 MAX_HEADERS = 64 * 1024
+_STOPPING = frozenset({signal.SIGTERM, signal.SIGINT})
 _METHOD = "fork" if sys.platform == "linux" else "spawn"
 _QUIET = {"handlers": [], "propagate": True}
 
@@ -71,6 +77,7 @@ def _run(arguments: argparse.Namespace) -> Answer:
     multiprocessing.set_start_method(_METHOD, force=True)
     if _METHOD == "fork":
         _import_for_all()
+        _obeyed_from_birth()
     address = (arguments.host, arguments.port)
     with shared_by_workers(settings):
         if arguments.streams:
@@ -121,6 +128,28 @@ def _import_for_all() -> None:
         import_module(module)
     gc.collect()
     gc.freeze()
+
+
+def _obeyed_from_birth() -> None:
+    """Every process forked from now on ends by SIGTERM, until it has a handler of its own.
+
+    Why blocked while forking: what comes before CPython has told the new process what it is, it forgets there. SIGINT
+    is ignored, for a terminal sends it to parent and workers alike, and the parent will say SIGTERM.
+    """
+
+    def forked() -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        let_through()
+
+    def let_through() -> None:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPPING)
+
+    os.register_at_fork(
+        before=lambda: signal.pthread_sigmask(signal.SIG_BLOCK, _STOPPING),
+        after_in_parent=let_through,
+        after_in_child=forked,
+    )
 
 
 def _check_address(host: str, port: int) -> None:

@@ -19,7 +19,7 @@ import pytest
 import yaml
 
 from idp.cli.serve import CRASH_LOOP_SECONDS, STOP_SECONDS
-from tests.packaging.serving import Served, clean_environment, serving
+from tests.packaging.serving import Served, clean_environment, free_port, serving
 from tests.processes import workers_of
 from tests.redis_server import until
 
@@ -97,6 +97,51 @@ def test_it_stops_in_time_and_leaves_nothing_behind(tmp_path: Path, with_signal:
         assert served.stop(with_signal) == 0
         assert time.monotonic() - began < STOP_SECONDS + 2
         assert not Path(f"/proc/{worker}").exists()
+
+
+STOPPED_AT_BIRTH = """
+import os, signal, time
+from idp.cli.serve import _obeyed_from_birth
+
+signal.signal(signal.SIGTERM, lambda *_: None)  # the parent's, which a worker inherits
+_obeyed_from_birth()
+for pause in range(300):
+    child = os.fork()
+    if not child:
+        time.sleep(10)
+        os._exit(1)
+    time.sleep(pause / 1e5)
+    os.kill(child, signal.SIGTERM)
+    assert os.waitpid(child, 0)[1] == signal.SIGTERM, pause
+os.kill(os.getpid(), signal.SIGTERM)
+print("lives")
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="workers are forked on Linux alone")
+def test_a_worker_obeys_from_its_birth() -> None:
+    """Stopped in its first three milliseconds, each at another moment; the parent's own handler stays."""
+    done = subprocess.run(
+        [sys.executable, "-c", STOPPED_AT_BIRTH], cwd=ROOT, env=clean_environment(PYTHONPATH=str(ROOT)),
+        capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert (done.stdout, done.stderr) == ("lives\n", "")
+
+
+def test_it_stops_at_once_while_its_workers_begin(tmp_path: Path) -> None:
+    log, port = tmp_path / "serve.log", free_port()
+    environment = clean_environment(
+        IDP_ISSUER=f"http://localhost:{port}", IDP_DATA_DIR=str(tmp_path / "data"), PYTHONPATH=str(ROOT)
+    )  # fmt: skip
+    with log.open("wb") as out:
+        command = [*IDP, "serve", "--port", str(port), "--workers", "2"]
+        process = subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=out, stderr=out)
+    until(lambda: "Spawning worker-2" in log.read_text())
+    process.terminate()
+    began = time.monotonic()
+    assert process.wait(STOP_SECONDS * 2) == 0
+    assert time.monotonic() - began < STOP_SECONDS / 2, log.read_text()
+    assert "Traceback" not in log.read_text()
 
 
 def test_workers_end_with_a_parent_that_was_killed(tmp_path: Path) -> None:
