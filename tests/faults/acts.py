@@ -47,7 +47,7 @@ class Client:
         return self.recorder.add(Operation(
             what=what, invoke=answer.invoke, complete=answer.complete, outcome=outcome, status=answer.status,
             retry_after="retry-after" in answer.headers, at=answer.at,
-            note=members.pop("note", "") or answer.note, **members,
+            note=members.pop("note", "") or answer.told, **members,
         ))  # fmt: skip
 
     def unexpected(self, what: str, answer: Answer, subjects: tuple[str, ...] = ()) -> None:

@@ -28,7 +28,7 @@ from .history import Recorder
 from .operators import Operator, operating
 from .people import App, Everybody, Hold, Person, Scene
 from .registrations import Registrations
-from .wire import Wire
+from .wire import Proxy, Wire
 
 SCENES = 24
 THREADS = 5
@@ -71,6 +71,7 @@ class Load:
     users: dict[str, User]
     stopping: threading.Event
     threads: int = THREADS
+    proxy: Proxy | None = None
 
     def run(self) -> None:
         """Until told to stop; then everybody who lives shows that they do."""
@@ -93,7 +94,7 @@ class Load:
     @contextmanager
     def _client(self, number: int) -> Iterator[Client]:
         chance = random.Random(f"{self.spec.seed} {self.spec.number} {number}")
-        wire = Wire(self.spec.issuer, self.spec.workers, chance)
+        wire = Wire(self.spec.issuer, self.spec.workers, chance, self.proxy)
         try:
             yield Client(wire, self.recorder, self.everybody, chance, self.stopping)
         finally:

@@ -170,12 +170,17 @@ class Stage:
             own["IDP_REDIS_URL"] = f"redis://127.0.0.1:{redis.port}"
         clock = self.folder / f"clock-{number}"
         clock.write_text("+0")
-        own["FAULTS_CLOCK"] = str(clock)
+        own |= {"FAULTS_CLOCK": str(clock), "FAULTS_BEGUN": str(self.begun)}
         provider = RunningProvider(
             self.folder / f"worker-{number}", workers=1, settings=own, program="tests.faults.serve"
         )
         stack.callback(provider.stop)
         return Worker(name, provider, database, redis, clock)
+
+    @property
+    def begun(self) -> Path:
+        """The names (``X-Request-ID``) of the requests that any worker has begun with, a line each."""
+        return self.folder / "begun"
 
     @property
     def sqlite_path(self) -> Path:

@@ -1,4 +1,5 @@
-"""``idp.wsgi`` with a wall clock that a file shifts (FAULTS_CLOCK: seconds, read five times a second).
+"""``idp.wsgi`` with a wall clock that a file shifts (FAULTS_CLOCK: seconds, read five times a second), and a file
+with the names of the requests it has begun with (FAULTS_BEGUN), where they bear one.
 
 Why not libfaketime: under it Python's ``time.sleep`` fails with EINVAL (0.9.10, CPython 3.11), so a worker would
 die of the tool. Time is a port here, so there are two places to shift: that port, and PyJWT's own.
@@ -10,6 +11,7 @@ import os
 import time
 from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
+from typing import Any
 
 import jwt.api_jwt
 
@@ -44,6 +46,13 @@ class _ShiftedDatetime(datetime):
 SystemClock.now = lambda self: _real_now(self) + _shift()  # type: ignore[method-assign]
 jwt.api_jwt.datetime = _ShiftedDatetime  # type: ignore[attr-defined]
 
-from idp.wsgi import app  # noqa: E402 - after its clock
+from idp.wsgi import app as _provider  # noqa: E402 - after its clock
 
-__all__ = ["app"]
+_BEGUN = os.open(os.environ["FAULTS_BEGUN"], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+
+
+def app(environ: dict[str, Any], start_response: Any) -> Any:
+    """The provider, which begins with a request only after it was noted."""
+    if name := environ.get("HTTP_X_REQUEST_ID"):
+        os.write(_BEGUN, f"{name}\n".encode())
+    return _provider(environ, start_response)

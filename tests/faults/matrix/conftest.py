@@ -6,8 +6,9 @@ longer than a suite may, and they want a machine of their own.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -33,10 +34,22 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if item not in rows]
 
 
+@contextmanager
+def at_once() -> Iterator[None]:
+    """Threads take turns ten times as often as by default: the proxies of every worker are among them, and a worker
+    allows its Redis 50 ms."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(0.0005)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)
+
+
 def _playing(kind: str, folder: Path) -> Iterator[Play]:
     if kind == "redis" and not (postgres.available() and redis_server.available()):
         pytest.skip("PostgreSQL or Redis is not installed; the rows of the fault matrix that need them did not run")
-    with Stage(folder, kind) as stage:
+    with Stage(folder, kind) as stage, at_once():
         play = Play(stage)
         with closing(play):
             yield play

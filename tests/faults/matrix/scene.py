@@ -20,9 +20,10 @@ from tests.faults.history import Operation, Recorder
 from tests.faults.load import Load, Spec
 from tests.faults.people import App, Everybody, Hold, Person, Scene
 from tests.faults.stage import GRACE_SECONDS, PASSWORD, Stage, Worker
-from tests.faults.wire import Answer, Wire
+from tests.faults.wire import Answer, Proxy, Wire
 
 CROWD = 8
+PAUSE_SECONDS = 0.05  # between two acts of one of them: they share an interpreter with the proxies of every worker
 PATIENCE_SECONDS = 15.0
 _numbers = itertools.count(1)
 
@@ -136,18 +137,19 @@ class Play:
         return answer
 
     @contextmanager
-    def crowd(self, threads: int = CROWD) -> Iterator[Load]:
+    def crowd(self, threads: int = CROWD, proxy: Proxy | None = None) -> Iterator[Load]:
         """Recording clients act at random meanwhile; at the end everybody who lives shows that they do."""
         emails = self.stage.people(6, f"crowd{next(_numbers)}-")
         stores = self.stage.operator.stores
         users = [user for user in map(stores.users.by_email, emails) if user is not None]
         everybody = Everybody([Person(str(user.id), user.email) for user in users], list(self.apps))
         spec = Spec(
-            self.stage.issuer, self.stage.addresses, {}, [], emails, PASSWORD, next(_numbers), "", next(_numbers)
-        )
+            self.stage.issuer, self.stage.addresses, {}, [], emails, PASSWORD, next(_numbers), "", next(_numbers),
+            PAUSE_SECONDS,
+        )  # fmt: skip
         load = Load(
             spec, self.stage.operator, self.recorder, everybody, {str(user.id): user for user in users},
-            threading.Event(), threads,
+            threading.Event(), threads, proxy,
         )  # fmt: skip
         thread = threading.Thread(target=load.run)
         thread.start()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Callable
@@ -11,7 +12,7 @@ import pytest
 
 from tests.faults.people import Hold
 from tests.faults.stage import Worker
-from tests.faults.wire import Answer
+from tests.faults.wire import Answer, Proxy
 
 from .gate import Gate, commits_wait
 from .scene import Play, until
@@ -96,16 +97,29 @@ def test_a_worker_dies_between_the_commit_of_an_ending_and_its_tombstone(hot: Pl
     hot.judge()
 
 
+def redis_was_late(play: Play) -> set[str]:
+    """Requests whose ending Redis did not confirm within its 50 ms. Where nobody has touched it that is the machine's
+    doing, not a server's that goes or comes; their 503 is what design.md 4.2 says they are told."""
+    lines = [json.loads(line) for line in play.stage.logs().splitlines() if "is not confirmed by redis" in line]
+    return {f"request {line.get('request_id')}" for line in lines if line["reason"].endswith("TimeoutError")}
+
+
 @pytest.mark.fault("F-19")
 def test_servers_are_replaced_one_after_the_other(hot: Play) -> None:
-    """SIGTERM: what is under way is answered. Who is refused a connection goes to another server, as a proxy does."""
-    with hot.crowd():
+    """SIGTERM, and again: nobody behind a proxy notices. What is under way is answered, whole; who is refused a
+    connection was never begun with, nor was what came on a kept connection that was closed meanwhile."""
+    proxy = Proxy()
+    with hot.crowd(proxy=proxy):
         for worker in hot.stage.workers:
             time.sleep(0.5)
             worker.provider.stop()
             worker.provider.start()
-    operations = hot.judge()
-    refused = "ConnectionRefusedError"
-    assert [o for o in operations if o.status >= 500] == []
-    torn = [o for o in operations if o.status == 0 and o.note != refused]
-    assert torn == [], "\n".join(map(str, torn[:5]))
+    asked = [o for o in hot.judge() if o.at in {worker.name for worker in hot.stage.workers}]
+    failed = [o for o in asked if o.status == 0 or o.status >= 500]
+    starved = [o for o in failed if o.status == 503 and o.note in redis_was_late(hot)]
+    print(f"{len(asked)} requests, {len(proxy.untaken)} sent again, {len(starved)} told to come again: Redis was late")
+    assert [o for o in failed if o not in starved] == []
+    assert len(starved) < len(asked) / 100
+    begun = set(hot.stage.begun.read_text().split())
+    assert len(begun) >= len(asked), "the application does not note what it begins with: this proves nothing"
+    assert begun.intersection(proxy.untaken) == set(), "sent a second time, though it had been begun with"
