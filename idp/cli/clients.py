@@ -76,13 +76,15 @@ def _add_members(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_exchange(parser: argparse.ArgumentParser) -> None:
-    """RFC 8693. Whoever names a target says all of the policy anew."""
+    """RFC 8693. Whoever names a target or an actor says all of the policy anew."""
     parser.add_argument("--exchange-target", dest="exchange_targets", action="append", metavar="RESOURCE",
                         help="for which API it may exchange tokens; repeat for more; '' for none")  # fmt: skip
     parser.add_argument("--exchange-manner", dest="exchange_manners", action="append",
                         choices=("impersonation", "delegation"), help="how; delegation if you do not say")  # fmt: skip
     parser.add_argument("--exchange-scope", default="", metavar="SCOPES",
                         help="what it may get there although the token lacks it, separated by spaces")  # fmt: skip
+    parser.add_argument("--exchange-actor", metavar="CLIENT_ID",
+                        help="who alone may exchange its tokens (may_act); '' for any that may")  # fmt: skip
 
 
 def _grace(text: str) -> int | str:
@@ -120,7 +122,7 @@ def _operator_members(arguments: argparse.Namespace) -> dict[str, Any]:
         members["refresh_grace"] = None if arguments.refresh_grace == "default" else arguments.refresh_grace
     if arguments.fapi2 is not None:
         members["fapi2"] = None if arguments.fapi2 == "off" else Fapi2(arguments.fapi2)
-    if arguments.exchange_targets is not None:
+    if arguments.exchange_targets is not None or arguments.exchange_actor is not None:
         members["exchange"] = _policy(arguments)
     elif arguments.exchange_manners or arguments.exchange_scope:
         raise InputRefused({"exchange": "name an --exchange-target too"})
@@ -128,13 +130,13 @@ def _operator_members(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def _policy(arguments: argparse.Namespace) -> ExchangePolicy | None:
-    targets = tuple(dict.fromkeys(target for target in arguments.exchange_targets if target))
-    manners = arguments.exchange_manners or ["delegation"]
-    if not targets:
+    targets = tuple(dict.fromkeys(target for target in arguments.exchange_targets or () if target))
+    manners = arguments.exchange_manners or (["delegation"] if targets else [])
+    if not targets and not arguments.exchange_actor:
         return None
     return ExchangePolicy(
         targets=targets, scope=tuple(arguments.exchange_scope.split()), impersonation="impersonation" in manners,
-        delegation="delegation" in manners,
+        delegation="delegation" in manners, may_act=arguments.exchange_actor or None,
     )  # fmt: skip
 
 

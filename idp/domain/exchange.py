@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from .authorization_details import Detail
+
 MOST_ACTORS = 4
 """How many may have acted one for another: a longer chain in ``act`` is refused."""
 
@@ -17,13 +19,15 @@ class ExchangePolicy:
 
     ``scope`` is what may be had there although the subject token lacks it; without it an exchange only
     narrows. ``impersonation`` lets the new token look like the subject's own, ``delegation`` has it say in
-    ``act`` who acts (section 1.1).
+    ``act`` who acts (section 1.1). ``may_act`` is about the tokens that are issued to this client: the one client
+    that may exchange them (section 4.4); None leaves that to the policies of those who exchange.
     """
 
     targets: tuple[str, ...] = ()
     scope: tuple[str, ...] = ()
     impersonation: bool = False
     delegation: bool = False
+    may_act: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,11 +43,18 @@ class Exchanged:
     amr: tuple[str, ...]
     expires_at: datetime
     act: Mapping[str, object] | None = None
+    may_act: Mapping[str, object] | None = None
+    authorization_details: tuple[Detail, ...] = ()
 
 
 def acting(actor: str, before: Mapping[str, object] | None) -> dict[str, object]:
     """The ``act`` claim (section 4.1): who acts now, and within it who acted before."""
     return {"sub": actor, **({"act": dict(before)} if before else {})}
+
+
+def may_act(policy: ExchangePolicy | None) -> dict[str, object] | None:
+    """The ``may_act`` claim (section 4.4) of a person's token that is issued under this policy."""
+    return None if policy is None or policy.may_act is None else {"sub": policy.may_act}
 
 
 def actors(act: Mapping[str, object] | None) -> int:

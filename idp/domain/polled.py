@@ -37,6 +37,7 @@ class PolledRequest:
     it was decided in, ``auth_time``, ``acr`` and ``amr`` what that sign-in was worth. ``interval`` is in
     seconds and only grows. ``address`` and ``user_agent`` are of the device or client that asks.
     ``notification`` is sealed: how to tell a CIBA client that the decision has been made (ping).
+    ``authorization_details`` are those of RFC 9396, to the letter as they were asked for and shown.
     """
 
     id: UUID
@@ -47,6 +48,7 @@ class PolledRequest:
     user_id: UUID | None = None
     scope: tuple[str, ...]
     resources: tuple[str, ...] = ()
+    authorization_details: tuple[Mapping[str, object], ...] = ()
     binding_message: str | None = None
     acr_values: tuple[str, ...] = ()
     notification: bytes | None = None
@@ -81,6 +83,7 @@ class Approval:
     acr: str
     amr: tuple[str, ...]
     claims: Mapping[str, object] = field(default_factory=dict)
+    authorization_details: tuple[Mapping[str, object], ...] = ()
 
 
 def approval_of(request: PolledRequest) -> Approval | None:
@@ -89,7 +92,7 @@ def approval_of(request: PolledRequest) -> Approval | None:
         return None
     return Approval(
         user_id=request.user_id, scope=request.scope, resources=request.resources, auth_time=request.auth_time,
-        acr=request.acr, amr=request.amr,
+        acr=request.acr, amr=request.amr, authorization_details=request.authorization_details,
     )  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from authlib.oauth2.rfc6749 import BaseGrant, TokenEndpointMixin
 from authlib.oauth2.rfc6749.requests import BasicOAuth2Payload
 
 from ..domain.client import Client, GrantType
+from ..domain.exchange import may_act
 from ..domain.scope import parse_scope
 from ..errors import ProtocolError
 from ..services.codes import Grant
@@ -84,8 +85,9 @@ class Answering(BaseGrant, TokenEndpointMixin):
         )
 
     def bound(self, grant: Grant) -> Grant:
-        """By which name the client knows the person, and who must prove what with the token."""
-        return replace(grant, subject=self._subject(grant), confirmation=self.request.confirmation)
+        """By which name the client knows the person, who must prove what with the token, and who may exchange it."""
+        actor = may_act(self.request.client.client.exchange) if grant.user_id is not None else None
+        return replace(grant, subject=self._subject(grant), confirmation=self.request.confirmation, may_act=actor)
 
     def _subject(self, grant: Grant) -> str:
         """A client without a person is its own subject (RFC 9068 section 2.2)."""

@@ -28,6 +28,7 @@ from .rfc9701_signed_introspection import SignedIntrospection, wanted
 INACTIVE: dict[str, Any] = {"active": False}
 _SHOWN = (
     "iss", "sub", "aud", "client_id", "iat", "exp", "jti", "scope", "sid", "auth_time", "acr", "amr", "cnf", "act",
+    "may_act",
 )  # fmt: skip
 Seen = tuple[Liveness | None]
 """What a request has read of its token's sid; not the same as having read nothing yet."""

@@ -26,6 +26,7 @@ from .responses import json_answer
 from .rfc6749_client_authentication import ClientAuthentication
 from .rfc6749_scope import scope_for_person
 from .rfc8707_resource import check_resources
+from .rfc9396_authorization_details import details_for_person
 
 
 class DeviceAuthorizationEndpoint:
@@ -66,8 +67,9 @@ class DeviceAuthorizationEndpoint:
     def _begin(self, parameters: Parameters, client: Client, address: str) -> Response:
         scope = scope_for_person(parameters, client)
         resources = check_resources(parameters.lists["resource"], self._settings.issuer, self._services.tokens)
+        details = details_for_person(parameters, client, self._services.authorization_details)
         begun = self._services.polling.begin_device(
-            client, scope, resources, Origin(address=address, user_agent=_agent())
+            client, scope, resources, details, Origin(address=address, user_agent=_agent())
         )
         shown = shown_user_code(begun.user_code)
         page = self._settings.url("/device")
@@ -84,7 +86,10 @@ def _agent() -> str:
 
 
 class DeviceGrant(OwnGrant):
-    """Section 3.4. The scope is what was approved: a ``scope`` of the token request is not read."""
+    """Section 3.4. The scope is what was approved: a ``scope`` of the token request is not read.
+
+    ``resource`` and ``authorization_details`` may narrow it (RFC 8707 section 2.2, RFC 9396 section 6).
+    """
 
     GRANT_TYPE = GrantType.DEVICE_CODE
 

@@ -1,10 +1,20 @@
 """RFC 8693 (Token Exchange): an API that was called gets a token for the next one.
 
-Section 2.1: subject and actor tokens are access tokens of ours, alive at this moment. A client exchanges
-what was given to itself or, being the resource server of an audience, what it was called with. An actor token
-is the client's own of the client credentials grant: one that hung on somebody's session could not end what
-comes of it. What may be had is the operator's policy (``services.exchange``); section 2.2: the answer;
-section 4.1: ``act``. ``may_act`` (section 4.4) is in no token of ours and so nothing to honour.
+Read against the text, sections 1.1, 2.1, 2.1.1, 2.2.1, 2.2.2, 3, 4.1 to 4.4 and 5:
+
+- Section 2.1: subject and actor tokens are access tokens of ours, alive at this moment, by either name that
+  section 3 has for them (they are JWTs). Not ID tokens: one names its client as its audience and travels
+  through browsers as a hint. Not refresh tokens: used beside their rotation, a stolen one would go unnoticed.
+  A client exchanges what was given to itself or, being the resource server of an audience, what it was called
+  with. An actor token is the client's own of the client credentials grant: one that hung on somebody's
+  session could not end what comes of it. ``resource`` and ``audience`` may be repeated, and name the same
+  things: identifiers of APIs (section 2.1.1: the scope that is left is for all of them).
+- What may be had is the operator's policy (``services.exchange``). Section 2.2.2: a token that cannot be taken
+  is ``invalid_request``, a target that cannot be had ``invalid_target``.
+- Section 2.2.1: no refresh token ever comes of it. ``token_type`` is never ``N_A``: all of it is an access token.
+- Section 4.1: ``act``; 4.3: ``client_id`` is who exchanged; 4.4: ``may_act`` stands in a person's token where
+  the operator has named the one client that may exchange it, and is honoured here.
+- RFC 9396 section 6: ``authorization_details`` may narrow those of the subject token.
 """
 
 from __future__ import annotations
@@ -20,8 +30,10 @@ from .grants import OwnGrant, TokenAnswer, requested_scope
 from .requests import invalid_request
 from .rfc7662_introspection import alive
 from .rfc9068_access_token import AccessToken
+from .rfc9396_authorization_details import requested_details
 
 ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"
+TOKEN_TYPES = (ACCESS_TOKEN, "urn:ietf:params:oauth:token-type:jwt")
 
 
 class ExchangeGrant(OwnGrant):
@@ -41,12 +53,15 @@ class ExchangeGrant(OwnGrant):
         targets = tuple(dict.fromkeys((*parameters.lists["resource"], *parameters.lists["audience"])))
         services, origin = self.server.services, Origin(address=self.request.asked.address)
         with services.work():
-            made = services.exchange.exchange(client, subject, actor, requested_scope(parameters), targets, origin)
+            made = services.exchange.exchange(
+                client, subject, actor, requested_scope(parameters), targets, origin, requested_details(parameters)
+            )
             return self.bound(made)
 
     def generate_token(self, *_args: object, **_kwargs: object) -> TokenAnswer:
         """Section 2.2.1: ``issued_token_type`` is required."""
-        return {**super().generate_token(), "issued_token_type": ACCESS_TOKEN}
+        kind = self.request.parameters.get("requested_token_type", ACCESS_TOKEN)
+        return {**super().generate_token(), "issued_token_type": kind}
 
     def _subject_token(self, client: Client) -> Exchanged:
         parameters = self.request.parameters
@@ -57,13 +72,15 @@ class ExchangeGrant(OwnGrant):
         held = tokens.liveness(token.sid) if token.sid is not None else None
         if token.sid is None or held is None or not tokens.may_introspect(client, token.client_id, token.audience):
             raise _unacceptable("subject_token")
-        act, signed_in = token.claims.get("act"), token.claims.get("auth_time")
+        claims = token.claims
+        act, may_act, signed_in = claims.get("act"), claims.get("may_act"), claims.get("auth_time")
         return Exchanged(
             user_id=held.user_id, sid=token.sid, client_id=token.client_id, scope=token.scope,
             auth_time=None if signed_in is None else datetime.fromtimestamp(signed_in, tz=UTC),
-            acr=token.claims.get("acr"),
-            amr=tuple(token.claims.get("amr", ())), expires_at=datetime.fromtimestamp(token.exp, tz=UTC),
-            act=act if isinstance(act, dict) else None,
+            acr=claims.get("acr"), amr=tuple(claims.get("amr", ())),
+            expires_at=datetime.fromtimestamp(token.exp, tz=UTC),
+            act=act if isinstance(act, dict) else None, may_act=may_act if isinstance(may_act, dict) else None,
+            authorization_details=tuple(claims.get("authorization_details", ())),
         )  # fmt: skip
 
     def _actor_token(self, client: Client) -> str | None:
@@ -100,7 +117,7 @@ class ExchangeGrant(OwnGrant):
 
 
 def _check_type(name: str, value: str) -> None:
-    if value != ACCESS_TOKEN:
+    if value not in TOKEN_TYPES:
         raise invalid_request(f"{name} must be {ACCESS_TOKEN}", "RFC 8693 3")
 
 

@@ -83,6 +83,8 @@ class AccessTokens:
             claims["cnf"] = dict(grant.confirmation)
         if grant.act:
             claims["act"] = dict(grant.act)
+        if grant.may_act:
+            claims["may_act"] = dict(grant.may_act)
         if asked := requested(grant.claims, "userinfo"):
             claims["userinfo_claims"] = list(asked)  # names only, for our own userinfo (Core 5.5)
         if locales := claims_locales(grant.claims):

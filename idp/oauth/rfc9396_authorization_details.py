@@ -1,10 +1,11 @@
 """RFC 9396 (Rich Authorization Requests): the parameter ``authorization_details``, wherever it stands.
 
 Section 2: an array of JSON objects, each with a ``type`` that the operator has registered. Section 3: in an
-authorization request it stands beside ``scope`` or alone. Section 6: a token request may narrow what was
-granted. Section 7: the token answer says what the token carries; section 9: so do the token and its
-introspection, to each API what is of its own types alone. What a type may hold and who may ask for
-it, ``services.authorization_details`` knows.
+authorization request it stands beside ``scope`` or alone; section 1: and wherever else ``scope`` does, as in
+a device authorization request (RFC 8628) and in one for backchannel authentication (CIBA). Section 6: a token
+request, of an exchange too, may narrow what was granted. Section 7: the token answer says what the token
+carries; section 9: so do the token and its introspection, to each API what is of its own types alone. What a
+type may hold and who may ask for it, ``services.authorization_details`` knows.
 """
 
 from __future__ import annotations
@@ -28,11 +29,18 @@ class DetailedRequests:
 
     def read(self, parameters: Mapping[str, str], client: Client) -> Mapping[str, Any]:
         """The member of AuthorizationRequest. Raises ProtocolError, to be told to the client."""
-        asked = requested_details(parameters)
-        if not asked:
-            return {}
-        self._details.check(asked, client)
-        return {"authorization_details": asked}
+        asked = details_for_person(parameters, client, self._details)
+        return {"authorization_details": asked} if asked else {}
+
+
+def details_for_person(
+    parameters: Mapping[str, str], client: Client, details: AuthorizationDetails
+) -> tuple[Detail, ...]:  # fmt: skip
+    """What a person is to be asked for, wherever the request came in. Raises invalid_authorization_details."""
+    asked = requested_details(parameters) or ()
+    if asked:
+        details.check(asked, client)
+    return asked
 
 
 def requested_details(parameters: Mapping[str, str]) -> tuple[Detail, ...] | None:

@@ -36,6 +36,7 @@ from ..oauth.responses import json_answer
 from ..oauth.rfc6749_client_authentication import ClientAuthentication
 from ..oauth.rfc6749_scope import scope_for_person
 from ..oauth.rfc8707_resource import check_resources
+from ..oauth.rfc9396_authorization_details import details_for_person
 from ..outgoing import FetchRefused, Outgoing, Unreachable
 from ..services import Services
 from ..services.codes import Grant
@@ -47,7 +48,8 @@ from .core_id_token import IdTokens
 
 PATH = "/bc-authorize"
 _HINTS = ("login_hint", "login_hint_token", "id_token_hint")
-_TOKEN = re.compile(r"[A-Za-z0-9\-._~+/]{22,1023}=*")  # RFC 6750 section 2.1; 22 characters hold 128 bits
+_TOKEN = re.compile(r"[A-Za-z0-9\-._~+/]{22,}=*")  # RFC 6750 section 2.1; 22 characters hold 128 bits
+_LONGEST_TOKEN = 1024
 _SECTION = "CIBA Core 7.1"
 ACCEPTED = (200, 204)
 
@@ -96,11 +98,13 @@ class BackchannelAuthentication:
         if OPENID not in scope:
             raise ProtocolError("invalid_scope", "scope must hold openid", section=_SECTION)
         resources = check_resources(parameters.lists["resource"], self._settings.issuer, self._services.tokens)
+        details = details_for_person(parameters, client, self._services.authorization_details)
         message, seconds = _binding_message(parameters), _requested_expiry(parameters)
         token = _notification_token(parameters, client)
         return Asked(
             user=self._person(parameters, client, address), scope=scope, resources=resources,
-            binding_message=message, acr_values=tuple(parameters.get("acr_values", "").split())[:10],
+            authorization_details=details, binding_message=message,
+            acr_values=tuple(parameters.get("acr_values", "").split())[:10],
             notification_token=token, seconds=seconds, origin=Origin(address=address),
         )  # fmt: skip
 
@@ -163,8 +167,9 @@ def _notification_token(parameters: Parameters, client: Client) -> str | None:
     if client.metadata.get("backchannel_token_delivery_mode") != PING:
         return None
     token = parameters.require("client_notification_token", _SECTION)
-    if not _TOKEN.fullmatch(token):
-        raise invalid_request("client_notification_token must be a bearer token of 128 bits or more", _SECTION)
+    if len(token) > _LONGEST_TOKEN or not _TOKEN.fullmatch(token):
+        text = f"client_notification_token must be a bearer token of 128 bits to {_LONGEST_TOKEN} characters"
+        raise invalid_request(text, _SECTION)
     return token
 
 

@@ -88,7 +88,7 @@ def build(stores: Stores, settings: Settings, master_keys: MasterKeys) -> Servic
         sessions=sessions,
         consents=consents,
         interactions=InteractionFlow(stores, settings),
-        exchange=Exchanging(stores, tokens),
+        exchange=Exchanging(stores, tokens, details),
         trusted_issuers=TrustedIssuers(stores, settings, master_keys),
         polling=Polling(stores, settings, master_keys, consents),
         pushed_requests=PushedRequests(stores, settings),

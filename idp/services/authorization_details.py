@@ -16,6 +16,9 @@ from ..domain.client import Client
 from ..domain.ports import Stores
 from ..errors import InputRefused, NotFound, ProtocolError
 
+Described = tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
+"""For people: the sentence of each detail's type, and everything that stands in the detail."""
+
 _NAME = re.compile(r"[\x21\x23-\x5B\x5D-\x7E]{1,200}")
 
 
@@ -83,8 +86,8 @@ class AuthorizationDetails:
         types = self._stores.detail_types.some([str(detail["type"]) for detail in details])
         return {name: kind.resource for name, kind in types.items() if _open_to(client, name)}
 
-    def describe(self, details: Sequence[Detail]) -> tuple[tuple[str, tuple[tuple[str, str], ...]], ...]:
-        """For people: the sentence of each detail's type, and everything that stands in the detail."""
+    def describe(self, details: Sequence[Detail]) -> Described:
+        """Of a type that has gone, nothing."""
         types = self._stores.detail_types.some([str(detail["type"]) for detail in details]) if details else {}
         return tuple((types[detail["type"]].sentence, rows(detail)) for detail in details if detail["type"] in types)
 

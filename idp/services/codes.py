@@ -36,7 +36,8 @@ class Grant:
 
     ``audience`` is filled in when the token request has been compared with what was granted, and
     ``subject`` with it: the ``sub`` by which this client knows the person (``Subjects``).
-    ``act`` is who acts for the person (RFC 8693 section 4.1), ``not_after`` when the access token ends at the latest.
+    ``act`` is who acts for the person (RFC 8693 section 4.1), ``may_act`` who alone may come to act (section 4.4),
+    ``not_after`` when the access token ends at the latest.
     ``confirmation`` is whose the access token is alone (RFC 7800 ``cnf``): ``jkt`` the thumbprint of a key
     (RFC 9449 section 6.1), ``x5t#S256`` that of a certificate (RFC 8705 section 3.1); empty for a bearer token.
     """
@@ -56,6 +57,7 @@ class Grant:
     claims: Mapping[str, object] = field(default_factory=dict)
     refresh_token: str | None = None
     act: Mapping[str, object] | None = None
+    may_act: Mapping[str, object] | None = None
     not_after: datetime | None = None
     confirmation: Mapping[str, str] = field(default_factory=dict)
     authorization_details: tuple[Mapping[str, object], ...] = ()

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from ..domain.authorization_details import Detail
 from ..domain.client import Client
 from ..domain.consent import Consent
 from ..domain.device import Device, Origin
@@ -17,6 +18,7 @@ from ..domain.scope import OPENID, Scope
 from ..domain.session import ClientOfUser, ClientSession, Ended, EndReason, Session
 from ..domain.user import User
 from ..errors import NotFound
+from .authorization_details import AuthorizationDetails, Described
 from .sessions import SessionControl
 
 # pages.md 24: one sentence each, from the app's side, a verb first, the technical name never shown.
@@ -50,6 +52,7 @@ class AppView:
     last_used: datetime | None
     devices: tuple[Device, ...]
     sentences: tuple[Sentence, ...]
+    details: Described
 
 
 class Consents:
@@ -58,6 +61,7 @@ class Consents:
     def __init__(self, stores: Stores, sessions: SessionControl) -> None:
         self._stores = stores
         self._sessions = sessions
+        self._details = AuthorizationDetails(stores)
 
     def describe(self, scopes: Sequence[str], user: User) -> tuple[Sentence, ...]:
         """The sentences of these scopes, in order; a scope that has none any more is left out."""
@@ -82,7 +86,10 @@ class Consents:
         clients = self._stores.clients.some(sorted(names)).values()
         wanted = {scope for consent in consents.values() for scope in consent.scopes}
         own = self._own_scopes(wanted | {scope for item in held for scope in item.scope})
-        views = [self._view(client, user, consents.get(client.client_id), held, devices, own) for client in clients]
+        granted = self._stores.refresh_families.details_of(user.id, self._stores.clock.now())
+        views = [
+            self._view(client, user, consents.get(client.client_id), held, devices, own, granted) for client in clients
+        ]
         return tuple(sorted(views, key=lambda view: -(view.last_used.timestamp() if view.last_used else 0)))
 
     def app(self, user: User, client_id: str) -> AppView:
@@ -105,7 +112,7 @@ class Consents:
 
     def _view(
         self, client: Client, user: User, consent: Consent | None, held: Sequence[ClientSession],
-        devices: Mapping[UUID, Device], own: Mapping[str, Scope],
+        devices: Mapping[UUID, Device], own: Mapping[str, Scope], granted: Sequence[tuple[str, Sequence[Detail]]],
     ) -> AppView:  # fmt: skip
         uses = [item for item in held if item.client_id == client.client_id]
         scopes = consent.scopes if consent else tuple(dict.fromkeys(s for item in uses for s in item.scope))
@@ -119,7 +126,14 @@ class Consents:
                 {item.device_id: devices[item.device_id] for item in uses if item.device_id in devices}.values()
             ),
             sentences=_sentences(scopes, user, own),
+            details=self._described(client, granted),
         )
+
+    def _described(self, client: Client, granted: Sequence[tuple[str, Sequence[Detail]]]) -> Described:
+        """What it may do in the words of an API (RFC 9396), once each, as far as the API and it still may."""
+        held = [one for client_id, details in granted if client_id == client.client_id for one in details]
+        homes = self._details.homes(held, client)
+        return tuple(dict.fromkeys(self._details.describe([one for one in held if one["type"] in homes])))
 
     def _own_scopes(self, scopes: Iterable[str]) -> Mapping[str, Scope]:
         """Those of our APIs, in one query."""

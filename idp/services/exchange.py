@@ -7,6 +7,9 @@ line in the record.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from ..domain.authorization_details import Detail
 from ..domain.client import Client
 from ..domain.device import Origin
 from ..domain.event import SecurityEvent
@@ -14,6 +17,7 @@ from ..domain.exchange import MOST_ACTORS, Exchanged, ExchangePolicy, acting, ac
 from ..domain.ports import Stores
 from ..domain.scope import REVOCATIONS, STANDARD_SCOPES
 from ..errors import ProtocolError
+from .authorization_details import AuthorizationDetails
 from .codes import Grant
 from .tokens import Tokens
 
@@ -21,17 +25,19 @@ from .tokens import Tokens
 class Exchanging:
     """Decide and record."""
 
-    def __init__(self, stores: Stores, tokens: Tokens) -> None:
+    def __init__(self, stores: Stores, tokens: Tokens, details: AuthorizationDetails) -> None:
         self._stores = stores
         self._tokens = tokens
+        self._details = details
 
     def exchange(
         self, client: Client, subject: Exchanged, actor: str | None, scope: tuple[str, ...] | None,
-        targets: tuple[str, ...], origin: Origin,
+        targets: tuple[str, ...], origin: Origin, wanted: Sequence[Detail] | None = None,
     ) -> Grant:  # fmt: skip
         """The grant of the new token, addressed. In the caller's transaction; raises ProtocolError.
 
-        ``actor`` is the subject of a verified actor token; ``scope`` None means all that may be had.
+        ``actor`` is the subject of a verified actor token; ``scope`` and ``wanted`` details None mean all that
+        may be had.
         """
         policy = client.exchange
         if policy is None or not policy.targets:
@@ -39,14 +45,24 @@ class Exchanging:
                 "unauthorized_client", "the operator has not allowed this client to exchange", section="RFC 8693 5"
             )  # fmt: skip
         _check_manner(policy, actor, subject)
+        _check_actor(subject, actor or client.client_id)
         audience, granted = self._addressed(policy, subject, scope, targets)
+        details = self._detailed(client, subject, audience, wanted)
         act = acting(actor, subject.act) if actor is not None else subject.act
         self._record(client, subject, actor, audience, granted, origin)
         return Grant(
             client_id=client.client_id, user_id=subject.user_id, sid=subject.sid, scope=granted, resources=audience,
             audience=audience, auth_time=subject.auth_time, acr=subject.acr, amr=subject.amr, act=act,
-            not_after=subject.expires_at,
+            not_after=subject.expires_at, authorization_details=details,
         )  # fmt: skip
+
+    def _detailed(
+        self, client: Client, subject: Exchanged, audience: tuple[str, ...], wanted: Sequence[Detail] | None
+    ) -> tuple[Detail, ...]:
+        """Of the subject token's authorization details those for the targets, or fewer: an exchange adds none."""
+        homes = self._details.homes(subject.authorization_details, client)
+        held = [one for one in subject.authorization_details if homes.get(str(one["type"])) in audience]
+        return self._details.narrow(held, wanted)
 
     def _addressed(
         self, policy: ExchangePolicy, subject: Exchanged, scope: tuple[str, ...] | None, targets: tuple[str, ...]
@@ -93,6 +109,12 @@ def _check_manner(policy: ExchangePolicy, actor: str | None, subject: Exchanged)
         raise ProtocolError("invalid_request", "this client may not send actor_token", section="RFC 8693 2.2.2")
     if actor is not None and actors(subject.act) >= MOST_ACTORS:
         raise ProtocolError("invalid_request", "too many have acted one for another", section="RFC 8693 4.1")
+
+
+def _check_actor(subject: Exchanged, party: str) -> None:
+    """Section 4.4: of a token that says who may act with it, nobody else makes another."""
+    if subject.may_act is not None and subject.may_act != {"sub": party}:
+        raise ProtocolError("invalid_request", "may_act of subject_token names somebody else", section="RFC 8693 4.4")
 
 
 def _invalid_target(description: str) -> ProtocolError:

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from ..domain.authorization_details import Detail
 from ..domain.client import Client
 from ..domain.device import Device, Origin
 from ..domain.event import SecurityEvent
@@ -58,6 +59,7 @@ class Asked:
     user: User
     scope: tuple[str, ...]
     resources: tuple[str, ...]
+    authorization_details: tuple[Detail, ...]
     binding_message: str | None
     acr_values: tuple[str, ...]
     notification_token: str | None
@@ -77,7 +79,10 @@ class Polling:
 
     # ── begin ────────────────────────────────────────────────────────────────────────────────────
 
-    def begin_device(self, client: Client, scope: tuple[str, ...], resources: tuple[str, ...], origin: Origin) -> Begun:
+    def begin_device(
+        self, client: Client, scope: tuple[str, ...], resources: tuple[str, ...], details: tuple[Detail, ...],
+        origin: Origin,
+    ) -> Begun:  # fmt: skip
         """RFC 8628 section 3.2: a pair of codes, valid for ten minutes."""
         chance, now = self._stores.randomness, self._stores.clock.now()
         for _ in range(_ATTEMPTS):
@@ -85,8 +90,8 @@ class Polling:
             request = PolledRequest(
                 id=chance.uuid(), kind=PolledKind.DEVICE, code_hash=secret_hash(code),
                 user_code_hash=self._user_code_hash(user_code), client_id=client.client_id, scope=scope,
-                resources=resources, address=origin.address, user_agent=origin.user_agent, interval=INTERVAL,
-                created_at=now, expires_at=now + LIFE,
+                resources=resources, authorization_details=details, address=origin.address,
+                user_agent=origin.user_agent, interval=INTERVAL, created_at=now, expires_at=now + LIFE,
             )  # fmt: skip
             if self._stores.polled_requests.add(request):
                 return Begun(code=code, user_code=user_code, expires_in=int(LIFE.total_seconds()), interval=INTERVAL)
@@ -109,7 +114,8 @@ class Polling:
         request = PolledRequest(
             id=request_id, kind=PolledKind.CIBA, code_hash=secret_hash(code), client_id=client.client_id,
             user_id=asked.user.id, scope=asked.scope, resources=asked.resources, acr_values=asked.acr_values,
-            binding_message=asked.binding_message, address=asked.origin.address, interval=INTERVAL, created_at=now,
+            authorization_details=asked.authorization_details, binding_message=asked.binding_message,
+            address=asked.origin.address, interval=INTERVAL, created_at=now,
             expires_at=now + timedelta(seconds=asked.seconds),
             notification=self._sealed(request_id, code, asked.notification_token),
         )  # fmt: skip
@@ -228,7 +234,10 @@ class Polling:
         return Grant(
             client_id=client.client_id, user_id=approval.user_id, sid=joined.id, scope=scope,
             resources=approval.resources, auth_time=approval.auth_time, acr=approval.acr, amr=approval.amr,
-            refresh_token=self._founding.refresh_token(approval, joined, client, now, confirmation),
+            authorization_details=approval.authorization_details,
+            refresh_token=self._founding.refresh_token(
+                approval, joined, client, now, confirmation, approval.authorization_details
+            ),
         )  # fmt: skip
 
     def _device(self, found: PolledRequest, user_id: UUID, client: Client, now: datetime) -> Device:

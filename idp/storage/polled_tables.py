@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Column, ForeignKey, Index, Integer, LargeBinary, Table, Text, Uuid, text
 
 from ..domain.polled import PolledKind
-from .columns import UtcDateTime, Word, words
+from .columns import UtcDateTime, Word, details, words
 from .tables import Base
 
 polled_requests = Table(
@@ -19,6 +19,7 @@ polled_requests = Table(
     Column("user_id", Uuid, nullable=True),
     Column("scope", words(), nullable=False),
     Column("resources", words(), nullable=False),
+    Column("authorization_details", details(), nullable=False, server_default=text("'[]'")),
     Column("binding_message", Text, nullable=True),
     Column("acr_values", words(), nullable=False),
     Column("notification", LargeBinary, nullable=True),

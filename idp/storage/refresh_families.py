@@ -8,7 +8,7 @@ locks from the Session down, must never meet a refresh that locks from the famil
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -21,6 +21,7 @@ from sqlalchemy import (
     Text,
     and_,
     bindparam,
+    cast,
     exists,
     insert,
     or_,
@@ -28,6 +29,7 @@ from sqlalchemy import (
     update,
 )
 
+from ..domain.authorization_details import Detail
 from ..domain.refresh import UNBOUND, RefreshFamily
 from .database import Database
 from .liveness import CLIENT_SESSION_LIVE, FAMILY_WITHIN_ENDS, HELD, NOW, SESSION_LIVE
@@ -81,6 +83,17 @@ _GET = (
     .select_from(HELD.join(refresh_families, _HOLDS))
     .where(_KEY)
 )
+_DETAILS_OF = (
+    select(_F.client_id, _F.authorization_details)
+    .select_from(HELD.join(refresh_families, _HOLDS))
+    .where(
+        client_sessions.c.user_id == bindparam("owner", type_=_F.user_id.type),
+        cast(_F.authorization_details, Text) != "[]",
+        FAMILY_WITHIN_ENDS,
+        CLIENT_SESSION_LIVE,
+    )
+    .order_by(_F.created_at, _F.id)
+)
 
 
 class SqlRefreshFamilies:
@@ -127,3 +140,7 @@ class SqlRefreshFamilies:
         """The family, and whether it and everything it hangs on is live."""
         row = self._db.hot_row(_GET, {"key": family_id, "now": now})
         return None if row is None else (FAMILY.read(row), bool(row[-1]))
+
+    def details_of(self, user_id: UUID, now: datetime) -> Sequence[tuple[str, tuple[Detail, ...]]]:
+        """What clients may do by details that this person has granted and that still lives."""
+        return [(row[0], row[1]) for row in self._db.rows(_DETAILS_OF, {"owner": user_id, "now": now})]

@@ -14,6 +14,7 @@ from flask import Blueprint, Response, request
 from ..domain.polled import PolledRequest
 from ..domain.user import User
 from ..errors import NotFound
+from ..services.authorization_details import Described
 from .app_face import AppFace, face
 from .consent import sentence
 from .languages import gettext
@@ -31,6 +32,7 @@ class RequestCard:
     asked: Moment
     address: str
     wanted: tuple[str, ...]
+    details: Described
     place: str
 
 
@@ -94,6 +96,7 @@ class ApprovalPages:
             app=face(services.polling.client(item), issuer=self.pages.settings.issuer), message=item.binding_message,
             asked=moment(item.created_at, self.pages.now()), address=item.address,
             wanted=tuple(sentence(each) for each in services.consents.describe(item.scope, user)),
+            details=services.authorization_details.describe(item.authorization_details),
             place=self.pages.path(f"{REQUESTS}/{item.id}"),
         )  # fmt: skip
 

@@ -8,6 +8,7 @@ from urllib.parse import quote
 from flask import Blueprint, Response, request
 
 from ..domain.session import WholeUser
+from ..services.authorization_details import Described
 from ..services.consents import AppView
 from ..services.sessions import Current
 from ..signing_out import once_settled
@@ -26,6 +27,7 @@ class AppCard:
 
     app: AppFace
     sentences: tuple[str, ...]
+    details: Described
     since: str | None
     used: Moment | None
     devices: str
@@ -80,6 +82,7 @@ class AppPages:
         return AppCard(
             app=face(view.client, issuer=self.pages.settings.issuer),
             sentences=tuple(sentence(item) for item in view.sentences),
+            details=view.details,
             since=day(view.since) if view.since else None,
             used=moment(view.last_used, self.pages.now()) if view.last_used else None,
             devices=listed([device_title(device) for device in view.devices]),

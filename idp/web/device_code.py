@@ -112,6 +112,7 @@ class DeviceCodePages:
         return self.pages.show(
             "device_confirm.html", user=current.user, wanted=wanted,
             app=face(services.polling.client(found), issuer=self.pages.settings.issuer),
+            details=services.authorization_details.describe(found.authorization_details),
             code=here["user_code"], asked=moment(found.created_at, self.pages.now()), address=found.address,
             agent=read_agent(found.user_agent).title if found.user_agent else None,
             action=self.pages.path(ANSWER, here),

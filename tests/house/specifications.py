@@ -56,8 +56,8 @@ SPECIFICATIONS = (
     _spec("RFC 8252", "native apps", "oauth/rfc8252_loopback.py"),
     _spec("RFC 8414", "server metadata", "oauth/rfc8414_metadata.py"),
     _spec("RFC 8628", "device grant", "oauth/rfc8628_device.py", "web/device_code.py"),
-    _partly("RFC 8693", "token exchange", "access tokens for access tokens; an actor is a client",
-            "oauth/rfc8693_token_exchange.py", "services/exchange.py"),
+    _partly("RFC 8693", "token exchange", "access tokens for access tokens, never ID or refresh tokens; an actor is a "
+            "client", "oauth/rfc8693_token_exchange.py", "services/exchange.py"),
     _spec("RFC 8705", "mutual TLS", "oauth/rfc8705_mtls.py"),
     _spec("RFC 8707", "resource indicators", "oauth/rfc8707_resource.py"),
     _spec("RFC 8725", "JWT best current practice", "jose.py"),

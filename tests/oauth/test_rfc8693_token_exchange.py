@@ -68,6 +68,33 @@ def test_impersonation(alone: Provider, browser: Browser) -> None:
     assert "act" not in made
 
 
+@pytest.mark.spec("RFC 8693", "3")
+def test_an_access_token_is_a_jwt_too(alone: Provider, browser: Browser) -> None:
+    api, kind = server_of(alone), "urn:ietf:params:oauth:token-type:jwt"
+    subject = token_for(alone, browser)["access_token"]
+    actor = {"actor_token": answered(alone.credentials(api))["access_token"], "actor_token_type": kind}
+    answer = answered(exchange(alone, api, subject, subject_token_type=kind, requested_token_type=kind, **actor))
+    assert (answer["issued_token_type"], answer["token_type"]) == (kind, "Bearer")
+
+
+@pytest.mark.spec("RFC 8693", "4.4")
+def test_who_alone_may_act(alone: Provider, browser: Browser) -> None:
+    api = server_of(alone)
+    for actor in (api.id, "somebody-else"):
+        app = alone.register(exchange=ExchangePolicy(may_act=actor))
+        subject = alone.tokens(app, browser, scope="openid photos:read")["access_token"]
+        assert claims_of(subject)["may_act"] == {"sub": actor}
+        assert answered(alone.introspect(api, subject))["may_act"] == {"sub": actor}
+        named = {"actor_token": answered(alone.credentials(api))["access_token"], "actor_token_type": TOKEN}
+        for form in ({}, named):
+            answer = exchange(alone, api, subject, **form)
+            if actor == api.id:
+                assert "may_act" not in claims_of(answered(answer)["access_token"]), "it spoke of the subject token"
+            else:
+                refused(answer, 400, "invalid_request")
+    assert "may_act" not in claims_of(answered(alone.credentials(api))["access_token"]), "nobody's token"
+
+
 @pytest.mark.spec("RFC 8693", "4.1")
 def test_delegation_says_who_acts(alone: Provider, browser: Browser) -> None:
     api = server_of(alone)
@@ -139,6 +166,12 @@ def test_it_never_outlives_the_subject_token(alone: Provider, browser: Browser) 
         ({"subject_token": "junk"}, "invalid_request"),
         ({"subject_token_type": None}, "invalid_request"),
         ({"subject_token_type": "urn:ietf:params:oauth:token-type:id_token"}, "invalid_request"),
+        ({"subject_token_type": "urn:ietf:params:oauth:token-type:refresh_token"}, "invalid_request"),
+        ({"subject_token_type": "urn:ietf:params:oauth:token-type:saml2"}, "invalid_request"),
+        ({"actor_token": "junk", "actor_token_type": "urn:ietf:params:oauth:token-type:id_token"}, "invalid_request"),
+        ({"resource": [STORE, BILLS]}, "invalid_target"),
+        ({"resource": STORE, "audience": BILLS}, "invalid_target"),
+        ({"resource": f"{STORE}#x"}, "invalid_target"),
         ({"requested_token_type": "urn:ietf:params:oauth:token-type:refresh_token"}, "invalid_request"),
         ({"actor_token_type": TOKEN}, "invalid_request"),
         ({"actor_token": "junk", "actor_token_type": TOKEN}, "invalid_request"),

@@ -306,7 +306,17 @@ def test_what_the_ping_needs_lies_nowhere_in_the_clear(idp: Provider, till: Rece
     assert begun["auth_req_id"] not in kept
 
 
-@pytest.mark.parametrize("token", [None, "short", "n" * 2000, "with space " * 5])
+@pytest.mark.spec(CIBA, "7.1")
+def test_a_notification_token_may_be_as_long_as_1024_characters(idp: Provider, till: Receiver) -> None:
+    app = an_app(idp, till.uri("/ping"))
+    for longest in ("n" * 1024, "n" * 1022 + "==", "n-._~+/0" * 3):
+        assert answered(ask(idp, app, client_notification_token=longest))
+
+
+@pytest.mark.spec(CIBA, "7.1")
+@pytest.mark.parametrize(
+    "token", [None, "short", "n" * 1025, "n" * 1000 + "=" * 25, "n=" * 20, "with space " * 5, "ü" * 30]
+)
 def test_a_ping_client_sends_its_token(idp: Provider, till: Receiver, token: str | None) -> None:
     app = an_app(idp, till.uri("/ping"))
     refused(ask(idp, app, client_notification_token=token), 400, "invalid_request")

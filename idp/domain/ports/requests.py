@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
+from ..authorization_details import Detail
 from ..code import AuthorizationCode
 from ..interaction import Interaction
 from ..polled import PolledRequest
@@ -125,4 +126,8 @@ class RefreshFamilies(Protocol):
 
     def get(self, family_id: UUID, now: datetime) -> tuple[RefreshFamily, bool] | None:
         """The family and whether everything it hangs on is live."""
+        ...
+
+    def details_of(self, user_id: UUID, now: datetime) -> Sequence[tuple[str, tuple[Detail, ...]]]:
+        """Client id and authorization details of the person's live families that hold any, oldest first."""
         ...
