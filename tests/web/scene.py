@@ -156,6 +156,7 @@ class Scene:
             SimpleNamespace(
                 client=client, scopes=("openid",), since=NOW - timedelta(days=40), last_used=NOW - timedelta(hours=3),
                 devices=(device(1, FIREFOX), device(2, SAFARI)), sentences=sentences(("openid", "email")),
+                details=(),
             )
             for client in (PHOTOS, WIKI)
         ]  # fmt: skip
