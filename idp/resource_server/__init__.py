@@ -11,8 +11,9 @@ expires, ``mode="introspect"`` (the default) asks the issuer about each token (R
 follows the issuer's revocations and decides in memory, or asks when it cannot vouch for them.
 
 Map: ``verifier`` is the front door, ``requirement`` what one route asks, ``possession`` what the sender of a
-bound token must prove (DPoP, mutual TLS), ``seen_proofs`` that a proof is new; ``signed_tokens`` checks and
-remembers signatures, over ``jws`` (form), ``keys`` (which may verify) and ``access_token`` (RFC 9068);
+bound token must prove (DPoP, mutual TLS), ``seen_proofs`` and ``proof_nonces`` that a proof is new;
+``signed_tokens`` checks and remembers signatures, over ``jws`` (form), ``keys`` (which may verify) and
+``access_token`` (RFC 9068);
 ``issuer`` finds endpoints and keys (RFC 8414, RFC 7517); ``introspection`` asks; ``follower`` is the thread
 that reads the revocation log, by ``log_reader``, ``event_stream``, ``revocation_page`` and ``own_token``,
 into ``revocation_state`` and ``revocations``, believed as long as ``freshness`` says; ``live`` watches the
@@ -24,6 +25,7 @@ tokens of open connections; ``transport`` is the only way out to the network; ``
 from .access_token import AccessToken
 from .errors import (
     InsufficientScope,
+    NonceWanted,
     ProofInvalid,
     StepUpRequired,
     TokenError,
@@ -42,6 +44,7 @@ __all__ = [
     "EndReason",
     "InsufficientScope",
     "Mode",
+    "NonceWanted",
     "ProofInvalid",
     "ProtectedResource",
     "Requirement",

@@ -4,6 +4,7 @@
     ├── TokenMissing          401, a challenge without an error code (section 3.1, last paragraph)
     ├── TokenInvalid          401 invalid_token
     ├── ProofInvalid          401 invalid_dpop_proof (RFC 9449 section 7.1)
+    ├── NonceWanted           401 use_dpop_nonce, with the nonce to use (RFC 9449 section 9)
     ├── StepUpRequired        401 insufficient_user_authentication (RFC 9470): sign in again, or better
     ├── InsufficientScope     403 insufficient_scope, names the scope that is needed
     └── VerifierUnavailable   503 with Retry-After: nobody could say, so nobody is let in
@@ -79,6 +80,20 @@ class ProofInvalid(TokenError):
     """The DPoP proof that came with the token is missing or does not hold (RFC 9449 section 7.1)."""
 
     error = "invalid_dpop_proof"
+
+
+class NonceWanted(TokenError):
+    """The DPoP proof must be made anew, with ``nonce`` in it (RFC 9449 sections 8 and 9)."""
+
+    error = "use_dpop_nonce"
+
+    def __init__(self, nonce: str) -> None:
+        super().__init__("the DPoP proof must name the nonce that this answer gives")
+        self.nonce = nonce
+
+    def headers(self, realm: str | None = None, metadata: str | None = None) -> dict[str, str]:
+        """Section 8.1: the nonce has a header of its own."""
+        return {**super().headers(realm, metadata), "DPoP-Nonce": self.nonce}
 
 
 class StepUpRequired(TokenError):

@@ -2,8 +2,9 @@
 
 A token with ``cnf`` is nothing without its proof: ``jkt`` asks for a DPoP proof by that key, under the scheme
 ``DPoP`` and no other; ``x5t#S256`` for that certificate in the connection. A proof is checked by RFC 9449
-section 4.3: form, type, key, signature, method, address, time, token; then that this process has not seen it
-before (section 11.1, ``seen_proofs``). Each process remembers for itself; a proof lives for five minutes, and
+section 4.3: form, type, key, signature, method, address, time, token; then, where the API wants nonces, that it
+names one of them (section 9, ``proof_nonces``); then that this process has not seen it before (section 11.1,
+``seen_proofs``). Each process remembers for itself; a proof lives for five minutes, and
 the address in it is this API's own, so what another API has seen is worth nothing here.
 
 Why the address is made of the API's own origin and not of the request: behind a proxy the request names
@@ -25,8 +26,9 @@ import jwt
 
 from .access_token import AccessToken
 from .clock import Clock, wall
-from .errors import ProofInvalid, TokenInvalid, TokenMissing
+from .errors import NonceWanted, ProofInvalid, TokenInvalid, TokenMissing
 from .jws import SignedJwt, take_apart
+from .proof_nonces import ProofNonces
 from .seen_proofs import SeenProofs
 
 _AGE_SECONDS, _AHEAD_SECONDS = 300.0, 15.0
@@ -73,14 +75,17 @@ def presented(authorization: str | None) -> Presented:
 
 
 class Possession:
-    """``required``: tokens that are bound to nothing are refused (FAPI 2.0 Security Profile 5.3.4)."""
+    """``required``: tokens that are bound to nothing are refused (FAPI 2.0 Security Profile 5.3.4).
 
-    def __init__(self, *, required: bool = False, clock: Clock = wall) -> None:
-        self._required, self._clock = required, clock
+    ``nonces`` None: none is demanded, and one that is sent counts for nothing.
+    """
+
+    def __init__(self, *, required: bool = False, nonces: ProofNonces | None = None, clock: Clock = wall) -> None:
+        self._required, self._nonces, self._clock = required, nonces, clock
         self._seen = SeenProofs(_AGE_SECONDS + 2 * _AHEAD_SECONDS, clock=clock)
 
     def check(self, token: AccessToken, shown: Presented, sender: Sender) -> None:
-        """Raises TokenInvalid or ProofInvalid unless the sender proves all that the token is bound to."""
+        """Raises TokenInvalid, ProofInvalid or NonceWanted unless the sender proves all that the token is bound to."""
         confirmation = token.confirmation
         if set(confirmation) - {"jkt", "x5t#S256"}:
             raise TokenInvalid("this token is bound in a way that is not supported")
@@ -106,6 +111,8 @@ class Possession:
         if not _same(_jkt(jwk), jkt):
             raise ProofInvalid("the DPoP proof is by another key")
         self._check_claims(claims, shown.token, sender)
+        if self._nonces is not None and not self._nonces.good(claims.get("nonce")):
+            raise NonceWanted(self._nonces.current())
         self._seen.claim(jkt, claims["jti"])
 
     def _proof(self, proof: SignedJwt) -> tuple[Mapping[str, Any], Mapping[str, Any]]:

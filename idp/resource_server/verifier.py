@@ -31,6 +31,7 @@ from .live import PATIENCE_SECONDS, OnEnd, Watch, Watches
 from .log_reader import LogReader
 from .own_token import OwnToken
 from .possession import NOBODY, Possession, Presented, Sender, own_url, presented
+from .proof_nonces import ProofNonces
 from .requirement import MODES, Mode, Requirement, words
 from .revocation_state import RevocationState
 from .signed_tokens import SignedTokens
@@ -48,7 +49,9 @@ class Verifier:
     ``origin`` is where clients reach this API (https://api.example.com), for DPoP proofs name their address;
     the audience's, if that is an address. ``certificate_header`` is the header in which the proxy before this
     API says the client's TLS certificate: it must drop what clients send by that name, and be the only way
-    here. ``sender_constrained`` refuses tokens that are bound to nothing.
+    here. ``sender_constrained`` refuses tokens that are bound to nothing. ``dpop_nonce_secret`` (32 random bytes
+    or more, the same in every process of this API) has DPoP proofs name a nonce that this API gave; where browsers
+    call it from elsewhere, let CORS expose ``DPoP-Nonce`` and ``WWW-Authenticate``.
     """
 
     def __init__(
@@ -67,6 +70,7 @@ class Verifier:
         origin: str | None = None,
         certificate_header: str | None = None,
         sender_constrained: bool = False,
+        dpop_nonce_secret: bytes | None = None,
     ) -> None:
         if not 0 < bound <= 5:
             raise ValueError("the bound is more than 0 and at most 5 s")
@@ -74,7 +78,8 @@ class Verifier:
         self.issuer, self.audience, self.timeout = issuer, audience, timeout
         self._leeway, self._mode = leeway, mode
         self._origin, self._certificate_header = origin or _origin_of(audience), certificate_header
-        self._possession = Possession(required=sender_constrained)
+        nonces = None if dpop_nonce_secret is None else ProofNonces(dpop_nonce_secret)
+        self._possession = Possession(required=sender_constrained, nonces=nonces)
         self._source = Issuer(issuer, transport)
         self._signed = SignedTokens(self._source, audience, leeway=leeway, remembered=remembered)
         self._revocations = RevocationState()
@@ -107,7 +112,8 @@ class Verifier:
         ``sender`` (made by the method of that name) is what the request proves besides; a bound token needs it.
 
         ``acr_values`` and ``max_age`` ask for a sign-in of one of these kinds, not longer ago (RFC 9470).
-        Raises TokenMissing, TokenInvalid, ProofInvalid, StepUpRequired, InsufficientScope or VerifierUnavailable.
+        Raises TokenMissing, TokenInvalid, ProofInvalid, NonceWanted, StepUpRequired, InsufficientScope or
+        VerifierUnavailable.
         """
         needed = self.require(scope=scope, mode=mode, acr_values=acr_values, max_age=max_age)
         return self.admit(authorization, needed, sender)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from idp.resource_server import ProofInvalid, ProtectedResource, Sender, TokenInvalid, Verifier
+from idp.resource_server import NonceWanted, ProofInvalid, ProtectedResource, Sender, TokenInvalid, Verifier
 from idp.resource_server.flask import current_token, init_app, require_token
 
 from ..proofs import ProofKey, ath
@@ -160,6 +160,36 @@ def test_without_an_address_of_its_own_an_api_takes_no_proof(issuer: FakeIssuer)
 
 def test_a_sender_can_be_made_by_hand(local: Verifier, token: str) -> None:
     assert local.verify(f"DPoP {token}", sender=Sender("GET", AUDIENCE + PATH, proof(token))).sub
+
+
+# ── nonces ────────────────────────────────────────────────────────────────────────────────────────
+
+NONCES = bytes(range(32))
+
+
+@pytest.mark.spec("RFC 9449", "9")
+def test_an_api_may_want_proofs_to_name_its_nonce(issuer: FakeIssuer, token: str) -> None:
+    one, other = (Verifier(issuer.url, AUDIENCE, mode="local", dpop_nonce_secret=NONCES) for _ in range(2))
+    for sent in (None, "made-up", "ü", 7, ["x"]):
+        with pytest.raises(NonceWanted) as refused:
+            ask(one, token, proof(token, nonce=sent))
+        assert refused.value.status == 401
+        assert refused.value.challenge().startswith('DPoP error="use_dpop_nonce"')
+    nonce = refused.value.headers()["DPoP-Nonce"]
+    assert ask(one, token, proof(token, nonce=nonce)).sub
+    assert ask(other, token, proof(token, nonce=nonce)).sub, "another process of the same API"
+    for wrong in (proof(token, OTHER, nonce=nonce), proof(token, nonce=nonce, htm="POST"), None):
+        with pytest.raises(ProofInvalid):
+            ask(one, token, wrong)
+    shown = proof(token)
+    for _ in range(2):
+        with pytest.raises(NonceWanted):
+            ask(one, token, shown)
+
+
+@pytest.mark.spec("RFC 9449", "9")
+def test_without_nonces_one_that_is_sent_counts_for_nothing(local: Verifier, token: str) -> None:
+    assert ask(local, token, proof(token, nonce="anything")).sub
 
 
 # ── through the adapters ──────────────────────────────────────────────────────────────────────────
