@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from .authorization_metadata import authorization_requests
 from .binding_metadata import token_binding
-from .ciba_metadata import ciba
+from .ciba_metadata import SIGNING_ALG, ciba
 from .client import AuthMethod, GrantType
 from .key import SIGNING_ALGS
 from .logout_metadata import backchannel_logout, frontchannel_logout
@@ -20,6 +20,7 @@ from .metadata_members import MetadataProblem, Sent, bad, choice, language_of, l
 from .openid_metadata import check_sector, openid
 from .redirect_uris import MAX_URI, redirect_uri_problem
 from .scope import parse_scope
+from .subject import PAIRWISE
 
 MAX_KEYS, MAX_STATEMENT = 20, 8192
 _JWK_MEMBERS = ("kty", "kid", "use", "key_ops", "alg", "n", "e", "crv", "x", "y")
@@ -31,6 +32,7 @@ _SPECIFICATIONS: Sequence[Callable[[Sent], Mapping[str, object]]] = (
 )  # fmt: skip
 """Each reads the members of one specification beyond RFC 7591 and says what of them is kept."""
 
+_BY_KEY = (AuthMethod.PRIVATE_KEY_JWT, AuthMethod.SELF_SIGNED_TLS)
 FOUNDING = {GrantType.AUTHORIZATION_CODE, GrantType.DEVICE_CODE, GrantType.CIBA}
 """The grants of which refresh tokens come."""
 
@@ -97,8 +99,20 @@ def _together(metadata: ClientMetadata, sent: Mapping[str, object]) -> None:
         raise bad("private_key_jwt needs jwks or jwks_uri")
     if method is AuthMethod.SELF_SIGNED_TLS and metadata.jwks is None and metadata.jwks_uri is None:
         raise bad("self_signed_tls_client_auth needs jwks or jwks_uri (RFC 8705 2.2.2)")
-    check_sector(metadata.rest, metadata.redirect_uris)
+    check_sector(metadata.rest, (*metadata.redirect_uris, *_keys_of_sector(metadata)))
     _response_types(sent, grants)
+
+
+def _keys_of_sector(metadata: ClientMetadata) -> tuple[str, ...]:
+    """CIBA Core section 4.1: with pairwise names, ``jwks_uri`` stands beside or for the redirect URIs."""
+    pairwise = metadata.rest.get("subject_type") == PAIRWISE and "sector_identifier_uri" not in metadata.rest
+    if GrantType.CIBA not in metadata.grant_types or not pairwise:
+        return ()
+    if metadata.jwks_uri is None:
+        raise bad("pairwise subjects of CIBA need a jwks_uri or a sector_identifier_uri (CIBA Core 4.1)")
+    if metadata.token_endpoint_auth_method not in _BY_KEY and SIGNING_ALG not in metadata.rest:
+        raise bad(f"pairwise subjects of CIBA need private_key_jwt, self-signed TLS or {SIGNING_ALG} (CIBA Core 4.1)")
+    return (metadata.jwks_uri,)
 
 
 def _response_types(sent: Mapping[str, object], grants: Sequence[GrantType]) -> None:

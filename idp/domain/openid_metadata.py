@@ -42,14 +42,15 @@ def openid(sent: Sent) -> dict[str, object]:
     return {member: value for member, value in found.items() if value is not None}
 
 
-def check_sector(kept: Mapping[str, object], redirect_uris: tuple[str, ...]) -> None:
+def check_sector(kept: Mapping[str, object], uris: tuple[str, ...]) -> None:
     """Core section 8.1: redirect URIs of several hosts, or of none, MUST come with a sector_identifier_uri.
 
+    ``uris`` are those, and the ``jwks_uri`` of a client of CIBA (CIBA Core section 4.1).
     That the document there lists them is for whoever can fetch it (``oidc.registration_sector``).
     """
     if kept.get("subject_type") != PAIRWISE or "sector_identifier_uri" in kept:
         return
-    hosts = hosts_of(redirect_uris)
+    hosts = hosts_of(uris)
     if len(hosts) != 1 or not hosts[0]:
         raise bad("pairwise subjects need redirect_uris of one host, or a sector_identifier_uri (OpenID Core 8.1)")
 

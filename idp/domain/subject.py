@@ -2,7 +2,8 @@
 
 ``public``: every client the same, the user's id. ``pairwise``: one name for each sector, which no other
 sector can connect with the same person (section 8.1, 17.3). Section 8.1: the sector is the host of
-``sector_identifier_uri``, else the one host that all redirect URIs of the client have.
+``sector_identifier_uri``, else the one host that all redirect URIs of the client have. CIBA Core 1.0 section
+4.1: of a client that has none, the host of its ``jwks_uri``, whose keys it proves to hold.
 """
 
 from __future__ import annotations
@@ -33,8 +34,14 @@ def sector_of(client: Client) -> str:
     uri = client.metadata.get("sector_identifier_uri")
     if isinstance(uri, str):
         return urlsplit(uri).hostname or client.client_id
-    hosts = hosts_of(client.redirect_uris)
+    hosts = hosts_of(client.redirect_uris or _keys_of(client))
     return hosts[0] if len(hosts) == 1 and hosts[0] else client.client_id
+
+
+def _keys_of(client: Client) -> tuple[str, ...]:
+    """Where the keys are of a client that an operator has registered for CIBA: registration saw to the proof."""
+    able = client.origin is ClientOrigin.OPERATOR and GrantType.CIBA in client.grant_types
+    return (client.jwks_uri,) if able and client.jwks_uri is not None else ()
 
 
 def hosts_of(redirect_uris: tuple[str, ...]) -> tuple[str, ...]:

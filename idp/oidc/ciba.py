@@ -1,13 +1,23 @@
 """OpenID Connect Client-Initiated Backchannel Authentication (CIBA) Core 1.0: poll and ping modes.
 
-Section 7.1: the request, by a client that authenticates; exactly one hint says who is asked (an address, or an
-ID token of ours for this client; ``login_hint_token`` is refused, no format of it being agreed). Section 7.3:
-the acknowledgement. Section 10.1: the token request, polled for as RFC 8628 has it. Section 10.2: the ping.
-Section 13: errors.
+Read against the text of the final version (quotations of sections 4, 7.1 to 7.3, 10.1, 11 and 13 in public
+specifications and test suites; 8, 10.2 and 12 by memory and by the conformance suite's modules):
 
-On purpose not: push mode (tokens would be handed to whatever answers at an address) and user codes (they train
-people to type secrets at an app); both are refused at registration. Only clients of an operator may ask:
-anybody who registers could otherwise knock at anybody's door.
+- Section 4: registration (``domain.ciba_metadata``); 4.1: pairwise names (``domain.subject``).
+- Section 7.1: the request, by a client that authenticates; exactly one hint says who is asked: an address, or an
+  ID token of ours for this client, expired or not. ``login_hint_token`` is refused, no format of it being agreed.
+  ``acr_values`` are a wish: what the approval was worth stands in the ID token's ``acr``.
+- Section 7.1.1: signed requests (``ciba_signed_request``).
+- Section 7.2: first the client, then the request, then the person.
+- Section 7.3: ``auth_req_id`` is 256 random bits in base64url; ``interval`` is always said.
+- Section 10.1 and 11: the token request and its errors, polled for as RFC 8628 has it; who has been told may
+  still poll. Redeemed once. Section 10.2: the ping, to a client that proves nothing but that it answers there.
+- Section 13: errors.
+
+On purpose not: push mode (tokens would be handed to whatever answers at an address; so no ID token holds
+``urn:openid:params:jwt:claim:auth_req_id``) and user codes (they train people to type secrets at an app); both are
+refused at registration. Only clients of an operator may ask: anybody who registers could otherwise knock at
+anybody's door.
 """
 
 from __future__ import annotations

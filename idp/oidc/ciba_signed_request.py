@@ -2,7 +2,8 @@
 
 All of its parameters stand in the JWT and none outside, but for what authenticates the client. ``aud``,
 ``iss``, ``exp``, ``iat``, ``nbf`` and ``jti`` are required; it lives for an hour at most (FAPI-CIBA section
-5.2.2). A client that has registered an algorithm signs always, by that one; nobody else signs at all.
+5.2.2). ``aud`` may be an array that holds our issuer. A client that has registered an algorithm signs always, by
+that one; nobody else signs at all (section 4: "when omitted, the Client will not send signed ... requests").
 """
 
 from __future__ import annotations
@@ -55,6 +56,8 @@ class SignedRequests:
         )  # fmt: skip
         if claims["nbf"] < now - MAX_LIFE_SECONDS or claims["exp"] > claims["nbf"] + MAX_LIFE_SECONDS:
             raise TokenRejected("it lives for more than an hour")
+        if claims.get("client_id", client.client_id) != client.client_id:
+            raise TokenRejected("client_id is another's")
         return claims
 
     def _key(self, client: Client, kid: str | None, alg: str) -> jose.VerifyKey | None:

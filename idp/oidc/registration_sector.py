@@ -1,7 +1,8 @@
 """OpenID Connect Dynamic Client Registration 1.0 section 5 (``sector_identifier_uri`` Validation).
 
 The address must give a JSON array that holds every redirect URI of the registration: only so does the
-owner of that host vouch that these clients belong together. Fetched through the guard against SSRF, and
+owner of that host vouch that these clients belong together. CIBA Core 1.0 section 4.1: and the ``jwks_uri`` of a
+client of CIBA. Fetched through the guard against SSRF, and
 before any transaction is opened: a stranger's server must not hold a lock of ours.
 """
 
@@ -9,6 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from ..domain.ciba_metadata import CIBA_GRANT
+from ..domain.subject import PAIRWISE
 from ..errors import ProtocolError
 from ..outgoing import FetchRefused, Outgoing
 
@@ -23,7 +26,7 @@ class SectorIdentifiers:
         self._outgoing = outgoing
 
     def check(self, metadata: Mapping[str, object]) -> None:
-        """Raises ProtocolError unless the document there lists every redirect URI.
+        """Raises ProtocolError unless the document there lists every redirect URI (and CIBA's ``jwks_uri``).
 
         ``metadata`` is a registration as it was sent; members of a wrong type are left to its own check.
         """
@@ -34,5 +37,12 @@ class SectorIdentifiers:
             listed = self._outgoing.json_document(uri)
         except FetchRefused:
             raise ProtocolError(_ERROR, "sector_identifier_uri cannot be fetched", section=_SECTION) from None
-        if not isinstance(listed, list) or not all(item in listed for item in redirect_uris):
+        wanted = [*redirect_uris, *_keys(metadata)]
+        if not isinstance(listed, list) or not all(item in listed for item in wanted):
             raise ProtocolError(_ERROR, "sector_identifier_uri does not list every redirect_uri", section=_SECTION)
+
+
+def _keys(metadata: Mapping[str, object]) -> list[object]:
+    grants, uri = metadata.get("grant_types"), metadata.get("jwks_uri")
+    asked = isinstance(grants, list) and CIBA_GRANT in grants and metadata.get("subject_type") == PAIRWISE
+    return [uri] if asked and uri else []

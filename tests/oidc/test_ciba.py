@@ -202,6 +202,36 @@ def test_what_cannot_be_registered(provider: Provider, members: dict[str, Any]) 
     refused(answer, 400, "invalid_client_metadata")
 
 
+PAIRWISE = {
+    "grant_types": [GRANT], "redirect_uris": [], "backchannel_token_delivery_mode": "poll", "subject_type": "pairwise",
+    "jwks_uri": "https://till.example/keys", "token_endpoint_auth_method": "private_key_jwt",
+}  # fmt: skip
+
+
+@pytest.mark.spec(CIBA, "4.1")
+def test_pairwise_names_by_the_host_of_the_keys(provider: Provider) -> None:
+    both = [provider.register(**PAIRWISE), provider.register(**PAIRWISE | {"jwks_uri": "https://till.example/others"})]
+    other = provider.register(**PAIRWISE | {"jwks_uri": "https://other.example/keys"})
+    subject, ada = provider.services.subjects.subject, provider.person().id
+    assert subject(ada, both[0].client) == subject(ada, both[1].client) != subject(ada, other.client)
+    signing = {"token_endpoint_auth_method": "client_secret_basic"}
+    assert provider.register(**PAIRWISE | signing | {"backchannel_authentication_request_signing_alg": "ES256"})
+
+
+@pytest.mark.spec(CIBA, "4.1")
+@pytest.mark.parametrize(
+    "members",
+    [
+        {"jwks_uri": None, "jwks": {"keys": []}},
+        {"token_endpoint_auth_method": "client_secret_basic"},
+        {"redirect_uris": ["https://elsewhere.example/cb"], "grant_types": [GRANT, "authorization_code"]},
+    ],
+)
+def test_keys_that_prove_no_host(provider: Provider, members: dict[str, Any]) -> None:
+    document = {name: value for name, value in (PAIRWISE | members).items() if value is not None}
+    refused(provider.http.post("/register", base_url=provider.base, json=document), 400, "invalid_client_metadata")
+
+
 # ── the page ──────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -56,12 +56,20 @@ def test_what_stands_in_it_counts(provider: Provider) -> None:
     [
         *({name: None} for name in ("iss", "aud", "exp", "iat", "nbf", "jti", "scope")),
         {"iss": "other"}, {"aud": "https://other.example"}, {"exp": 1}, {"nbf": 2**40}, {"exp": 2**40},
+        {"aud": ["https://other.example"]}, {"client_id": "another"}, {"request": "x"}, {"request_uri": "x"},
         {"key": STRANGER}, {"key": OTHER_ALG, "alg": "RS256"}, {"request": "a.b.c"}, {"scope": True},
     ],
 )  # fmt: skip
 def test_whatever_is_wrong_with_it(provider: Provider, changes: dict[str, Any]) -> None:
     app = an_app(provider)
     refused(ask(provider, app, signed(provider, app, **changes)), 400, "invalid_request")
+
+
+@pytest.mark.spec(CIBA, "7.1.1")
+def test_the_audience_contains_the_issuer(provider: Provider) -> None:
+    app = an_app(provider)
+    more = signed(provider, app, aud=[ISSUER, "https://other.example"], client_id=app.id)
+    assert answered(ask(provider, app, more))
 
 
 @pytest.mark.spec(CIBA, "7.1.1")

@@ -49,6 +49,19 @@ def test_a_list_with_every_redirect_uri_vouches(provider: Provider, listed: list
     refused(changed, 400, "invalid_client_metadata")
 
 
+@pytest.mark.spec("CIBA Core", "4.1")
+def test_the_keys_of_a_client_of_ciba_are_listed_too(provider: Provider, listed: list[Any]) -> None:
+    keys = "https://one.example/keys"
+    members = {
+        "grant_types": ["authorization_code", "urn:openid:params:grant-type:ciba"], "jwks_uri": keys,
+        "backchannel_token_delivery_mode": "poll",
+    }  # fmt: skip
+    listed.append([ONE, TWO])
+    refused(register(provider, **members), 400, "invalid_client_metadata")
+    listed[0] = [ONE, TWO, keys]
+    assert register(provider, **members).status_code == 201
+
+
 @pytest.mark.spec("OpenID Connect Dynamic Client Registration 1.0", "5")
 @pytest.mark.parametrize("answer", [None, [ONE], {"redirect_uris": [ONE, TWO]}, ONE + TWO, [], 7])
 def test_anything_else_does_not(provider: Provider, listed: list[Any], answer: Any) -> None:
