@@ -272,3 +272,6 @@ def test_what_a_client_may_exchange_tokens_for(idp: Idp) -> None:
     assert not made.json()["exchange"]["delegation"]
     assert idp("client", "update", client, "--exchange-manner", "delegation").code == 1
     assert idp("client", "update", client, "--exchange-target", "", "--json").json()["exchange"] is None
+    named = idp("client", "update", client, "--exchange-actor", "store-api", "--json").json()["exchange"]
+    assert (named["may_act"], named["targets"], named["delegation"]) == ("store-api", [], False)
+    assert idp("client", "update", client, "--exchange-actor", "", "--json").json()["exchange"] is None
