@@ -11,7 +11,7 @@ LOCK := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 -
 SELECT := $(if $(FAST),-m "not slow and not journey")
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format bench faults spec-matrix screenshot venv lock clean
+.PHONY: help demo test lint format bench faults guards spec-matrix screenshot venv lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +38,9 @@ bench: $(VENV)/.dev ## Measure the provider beside its peers; prints targets met
 
 faults: $(VENV)/.dev ## Break everything: the fault matrix, then at random for FAULT_SECONDS (120); FAULT_SEED repeats
 	$(BIN)/python -m tests.faults
+
+guards: $(VENV)/.dev ## Remove each guard against an attack of security.md: a test must fail (ARGS="--only refresh")
+	$(BIN)/python -m tests.guards $(ARGS)
 
 spec-matrix: $(VENV)/.dev ## Write README's table: specification, section, tests
 	$(BIN)/python -m tests.house.spec_matrix

@@ -159,6 +159,33 @@ def test_what_is_not_exactly_right_is_rejected(case: str) -> None:
     assert time.monotonic() - began < 1
 
 
+@pytest.mark.spec("RFC 8725", "3.10")
+@pytest.mark.parametrize("kid", [["a"], {"a": 1}, 7, True, "x" * 257])
+def test_a_kid_that_is_no_short_text_is_not_looked_for(kid: Any) -> None:
+    def looked_for(kid: str | None, alg: str) -> jose.VerifyKey | None:
+        raise AssertionError(f"asked for a key of the name {kid!r} ({alg})")
+
+    with pytest.raises(TokenRejected):
+        jose.verify(
+            by_hand(HEADER | {"kid": kid}, claims()),
+            looked_for,
+            typ=("at+jwt",),
+            issuer=None,
+            audience=None,
+            require=(),
+        )
+
+
+@pytest.mark.spec("RFC 7515", "2")
+def test_a_token_has_one_spelling() -> None:
+    """The last character of a signature of 256 bytes carries four bits that nobody uses."""
+    right, alphabet = token(), "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+    other = right[:-1] + alphabet[alphabet.index(right[-1]) ^ 1]
+    assert verify(right)
+    with pytest.raises(TokenRejected):
+        verify(other)
+
+
 def test_what_is_right_is_accepted() -> None:
     assert verify(token())["sub"] == "ada"
     assert verify(token(aud=[AUDIENCE, ISSUER]))["aud"] == [AUDIENCE, ISSUER]

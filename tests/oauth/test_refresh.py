@@ -246,6 +246,16 @@ def test_a_registration_that_shrank_shrinks_the_next_answer(alone: Provider) -> 
     refused(alone.refresh(app, refreshed["refresh_token"]), 400, "invalid_grant")
 
 
+@pytest.mark.spec("RFC 6749", "5.2")
+def test_who_is_no_longer_registered_to_refresh_does_not(alone: Provider) -> None:
+    app, ada = alone.register(), alone.sign_in()
+    token = alone.tokens(app, ada, scope=OFFLINE)["refresh_token"]
+    with alone.stores.work():
+        alone.services.clients.update(app.id, {"grant_types": ["authorization_code"]})
+    with alone.nothing_changes():
+        refused(alone.refresh(app, token), 400, "unauthorized_client")
+
+
 @pytest.mark.spec("RFC 8707", "2.2")
 def test_an_api_that_has_gone_is_in_no_token(alone: Provider) -> None:
     alone.resource("https://gone.example", gone_read="See what has gone")

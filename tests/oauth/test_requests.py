@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -65,6 +66,13 @@ def test_no_state_can_add_a_parameter(state: str) -> None:
     assert target.startswith(uri + "&")
     pairs = parse_qsl(urlsplit(target).query, keep_blank_values=True)
     assert pairs == [("x", "a b"), ("code", "c"), ("state", state), ("iss", ISSUER)]
+
+
+@pytest.mark.spec("RFC 6749", "5.2")
+@pytest.mark.parametrize("text", ['"', "\\", "\r\nX: y", "\0", "é", "<b>\u202e</b>", "\x1b[2J", "fine"])
+def test_a_description_is_plain(text: str) -> None:
+    body = ProtocolError("invalid_request", text, section="RFC 6749 5.2").body()
+    assert re.fullmatch(r"[\x20\x21\x23-\x5b\x5d-\x7e]+", body["error_description"])
 
 
 STRANGE = ["\0", "a\0b", "%00", "\ud800", "\uffff", "\U0010ffff", "é", "'", '"', "\\", "' OR 1=1 --", "${7*7}",

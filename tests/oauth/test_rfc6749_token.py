@@ -210,6 +210,20 @@ def test_a_code_dies_with_its_session(alone: Provider) -> None:
     refused(alone.redeem(app, code), 400, "invalid_grant")
 
 
+@pytest.mark.promise("P1")
+def test_a_code_is_worth_no_more_than_the_consent_behind_it(alone: Provider) -> None:
+    """Withdrawn by another way than the apps page, which uses codes up as well."""
+    app, ada = alone.register(), alone.sign_in()
+    assert ada.user
+    code = alone.code(app, ada)
+    alone.stores.consents.withdraw(ada.user.id, app.id)
+    refused(alone.redeem(app, code), 400, "invalid_grant")
+    narrow = alone.code(app, ada, scope="openid email")
+    alone.stores.consents.withdraw(ada.user.id, app.id)
+    alone.consent(ada.user, app, "openid")
+    refused(alone.redeem(app, narrow), 400, "invalid_grant")
+
+
 # ── what a request must look like ─────────────────────────────────────────────────────────────────
 
 

@@ -179,3 +179,9 @@ def test_whoever_disables_a_trusted_client_waits_for_what_is_being_earned(both: 
 def disable(provider: Provider, app: App) -> None:
     with provider.stores.work():
         provider.services.clients.disable(app.id)
+
+
+@pytest.mark.spec("RFC 7523", "3.1")
+def test_not_for_public_clients(alone: Provider) -> None:
+    app = trusting(alone, token_endpoint_auth_method="none")
+    refused(present(alone, app, word(alone)), 400, "unauthorized_client")

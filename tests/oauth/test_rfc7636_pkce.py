@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import pytest
 
 from idp.domain.client import AuthMethod
@@ -9,7 +11,7 @@ from idp.errors import ProtocolError
 from idp.oauth.rfc7636_pkce import METHODS, check_verifier, read_challenge, required
 
 from ..builders import a_client
-from ..provider import CHALLENGE, VERIFIER
+from ..provider import CHALLENGE, VERIFIER, b64url
 
 CONFIDENTIAL = a_client()
 PUBLIC = a_client(token_endpoint_auth_method=AuthMethod.NONE)
@@ -30,6 +32,15 @@ def test_the_published_example() -> None:
 def test_any_other_verifier_is_refused(verifier: str | None) -> None:
     with pytest.raises(ProtocolError) as caught:
         check_verifier(CHALLENGE, verifier)
+    assert caught.value.error == "invalid_grant"
+
+
+@pytest.mark.spec("RFC 7636", "4.1")
+@pytest.mark.parametrize("verifier", ["x", "x" * 42, "x" * 129, "+" * 43, VERIFIER + "="])
+def test_a_verifier_of_another_form_is_refused_although_it_fits(verifier: str) -> None:
+    challenge = b64url(hashlib.sha256(verifier.encode()).digest())
+    with pytest.raises(ProtocolError) as caught:
+        check_verifier(challenge, verifier)
     assert caught.value.error == "invalid_grant"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import re
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,7 +13,9 @@ from werkzeug.test import TestResponse
 
 from idp.domain.client import ClientOrigin
 from idp.domain.device import Origin
+from idp.domain.polled import PolledKind
 from idp.domain.session import EndReason, ThisSession, WholeUser
+from idp.errors import ProtocolError
 
 from ..provider import API, App, Browser, Provider, answered, claims_of, refused
 
@@ -326,3 +329,21 @@ def test_what_ends_before_the_redemption_ends_the_approval(provider: Provider, w
             target = ThisSession(browser.session.id) if what == "here" else WholeUser(user_id)
             services.sessions.end_session(target, EndReason.SIGNED_OUT, by="user")
     refused(poll(provider, app, begun["device_code"]), 400, "invalid_grant")
+
+
+def test_no_code_of_the_other_kind(provider: Provider) -> None:
+    """What a client polls for by one grant is nothing to another of its grants."""
+    app = device_app(provider)
+    begun = provider.services.polling.begin_device(app.client, ("openid",), (), Origin())
+    with pytest.raises(ProtocolError) as caught:
+        provider.services.polling.poll(begun.code, app.client, PolledKind.CIBA)
+    assert caught.value.error == "invalid_grant"
+
+
+def test_a_disabled_app_is_not_approved(alone: Provider) -> None:
+    """Although its request still waits: whoever disables uses it up as well, and this holds without."""
+    app, ada = device_app(alone), alone.sign_in()
+    shown = begin(alone, app)["user_code"]
+    alone.stores.clients.save(replace(app.client, disabled_at=alone.clock.now()))
+    page = alone.visit(ada, f"/device?user_code={shown}")
+    assert (page.status_code, "TV" in page.text) == (422, False)

@@ -297,3 +297,12 @@ def test_what_an_assertion_earned_may_be_exchanged(alone: Provider) -> None:
     made = claims_of(answered(exchange(alone, api, earned))["access_token"])
     assert made["sid"] == claims_of(earned)["sid"]
     assert "auth_time" not in made
+
+
+@pytest.mark.promise("P1")
+def test_an_ended_token_is_not_exchanged(alone: Provider, browser: Browser) -> None:
+    api, subject = server_of(alone), token_for(alone, browser)["access_token"]
+    assert browser.user
+    with alone.stores.work():
+        alone.services.accounts.disable(browser.user)
+    refused(exchange(alone, api, subject), 400, "invalid_request")

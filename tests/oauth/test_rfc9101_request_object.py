@@ -315,6 +315,15 @@ def test_a_reference_into_our_own_network_is_never_connected_to(
     assert connected == []
 
 
+@pytest.mark.spec("RFC 9101", "10.4.1")
+def test_one_place_makes_us_fetch_only_so_many(alone: Provider) -> None:
+    uri = "https://127.0.0.1:9/r"
+    app, ada = alone.register(jwks=JWKS, trusted=True, request_uris=[uri]), alone.sign_in()
+    for _ in range(60):
+        sent_back(refer(alone, app, ada, uri), "invalid_request_uri")
+    a_page(refer(alone, app, ada, uri), 429)
+
+
 @pytest.mark.spec("OpenID Connect Dynamic Client Registration 1.0", "2")
 @pytest.mark.parametrize(
     "members",

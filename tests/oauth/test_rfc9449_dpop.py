@@ -400,3 +400,14 @@ def test_addresses_are_compared_in_one_spelling() -> None:
     assert normal("https://h/a/..") == normal("https://h/")
     assert normal("https://h/a/") != normal("https://h/a")
     assert jose.thumbprint(KEY.jwk) == KEY.jkt
+
+
+@pytest.mark.spec("RFC 7800", "3.1")
+@pytest.mark.parametrize("bound_to", [{"kid": "x"}, {"jkt": "x", "jku": "https://x.example"}, "x", ["jkt"], 1])
+def test_a_binding_that_we_do_not_know_is_refused(
+    provider: Provider, app: App, browser: Browser, bound_to: Any
+) -> None:
+    """What cannot be checked is not taken for checked."""
+    right = claims_of(provider.tokens(app, browser)["access_token"])
+    token = jose.sign({**right, "cnf": bound_to}, provider.services.keys.signer(), typ="at+jwt")
+    assert provider.userinfo(token).status_code == 401

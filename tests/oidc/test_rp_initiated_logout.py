@@ -221,3 +221,11 @@ def test_what_cannot_be_read_is_a_page(provider: Provider, ada: Browser, query: 
     a_page(provider.visit(ada, f"/logout?{query}"))
     a_page(provider.visit(ada, "/logout", method="POST", data=b"{}", content_type="application/json"), 415)
     assert ISSUER.startswith(provider.base)
+
+
+@pytest.mark.spec("ASVS 5.0", "10.6.2")
+def test_a_head_is_not_answered(provider: Provider) -> None:
+    """Nobody would see what it did."""
+    ada = provider.sign_in()
+    assert provider.visit(ada, "/logout", method="HEAD").status_code == 405
+    assert provider.visit(ada, "/authorize", method="HEAD").status_code == 405

@@ -5,10 +5,16 @@ from __future__ import annotations
 import math
 import time
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from idp.resource_server.access_token import read_claims
+from idp.resource_server.errors import TokenInvalid
+from idp.resource_server.revocation_page import PageRefused, read_page
+from idp.resource_server.revocation_state import RevocationState
 from idp.resource_server.revocations import KEPT_SECONDS, Revocation, RevocationMap, Verdict
+from idp.resource_server.signed_tokens import Verified
 
 KINDS = ("jti", "sid", "sub", "client_id")
 names = st.builds("{}:{}".format, st.sampled_from(KINDS), st.sampled_from("abc"))
@@ -56,3 +62,32 @@ def test_a_clock_set_back_by_two_minutes_revives_nothing() -> None:
     assert revoked.verdict(["sid:a"], 0) is Verdict.DEAD
     revoked.forget(now + 122)
     assert revoked.verdict(["sid:a"], 0) is Verdict.ALIVE
+
+
+def _state(now: float) -> tuple[RevocationState, Verified]:
+    claims = {"iss": "i", "sub": "ada", "client_id": "c", "jti": "j", "sid": "s", "iat": 100, "exp": 200}
+    return RevocationState(tick=lambda: now, clock=lambda: now), Verified(read_claims(claims), ("jti:j", "sid:s"))
+
+
+def test_silence_is_never_a_yes() -> None:
+    state, token = _state(now=50.0)
+    assert not state.vouches(token), "nothing has been proved"
+    state.prove(49.9)
+    assert not state.vouches(token), "what was proved is over"
+    state.prove(50.1)
+    assert state.vouches(token)
+
+
+def test_an_ending_that_was_heard_of_is_an_end() -> None:
+    state, token = _state(now=50.0)
+    state.prove(60.0)
+    state.apply([Revocation("sid:s", 49.0, 200)])
+    with pytest.raises(TokenInvalid):
+        state.vouches(token)
+
+
+def test_a_kind_that_is_not_known_is_refused_with_its_page() -> None:
+    entry = {"seq": 1, "kind": "sid", "value": "s", "at": 1.5, "exp": 2}
+    assert read_page({"head": 1, "entries": [entry]}).entries == [Revocation("sid:s", 1.5, 2)]
+    with pytest.raises(PageRefused):
+        read_page({"head": 1, "entries": [entry | {"kind": "planet"}]})

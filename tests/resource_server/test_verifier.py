@@ -142,6 +142,12 @@ def test_junk_is_refused_without_asking_anybody(local: Verifier, issuer: FakeIss
     assert not issuer.asked
 
 
+def test_claims_nested_without_end_are_refused(local: Verifier) -> None:
+    deep = base64.urlsafe_b64encode(b"[" * 4000).rstrip(b"=").decode()
+    with pytest.raises(TokenInvalid):
+        local.check(f"{deep}.e30.AA")
+
+
 def test_padding_is_refused(local: Verifier, issuer: FakeIssuer) -> None:
     with pytest.raises(TokenInvalid):
         local.check(issuer.token() + "==")

@@ -13,6 +13,7 @@ from sqlalchemy import select
 
 from idp.domain.device import Origin
 from idp.domain.session import EndReason, OtherDevices, ThisSession, WholeDevice, WholeUser
+from idp.errors import ProofRequired
 from idp.services.sessions import SessionControl
 from idp.storage.tables import security_events
 
@@ -294,3 +295,24 @@ def test_looking_writes_at_most_once_a_minute(alone: Provider) -> None:
     with alone.nothing_changes():
         for _ in range(5):
             alone.visit(ada, "/account/sessions")
+
+
+@pytest.mark.spec("ASVS 5.0", "7.5.2")
+def test_an_old_proof_ends_nobody_else(alone: Provider) -> None:
+    ada = alone.sign_in()
+    assert ada.session
+    alone.services.sessions.require_proof(ada.session)
+    with alone.clock.later(alone.settings.proof_life + 1), pytest.raises(ProofRequired):
+        alone.services.sessions.require_proof(ada.session)
+
+
+@pytest.mark.promise("P1")
+def test_a_cookie_of_a_disabled_person_opens_nothing(alone: Provider) -> None:
+    """Although the session's own row says nothing of it: whoever disables also ends, and this holds without."""
+    ada = alone.sign_in()
+    assert ada.user
+    cookie = ada.http.get_cookie("__Host-idp-session", domain="id.example")
+    assert cookie
+    assert alone.services.sessions.current(cookie.value, Origin()) is not None
+    alone.stores.users.save(replace(ada.user, disabled_at=alone.clock.now()))
+    assert alone.services.sessions.current(cookie.value, Origin()) is None

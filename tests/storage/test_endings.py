@@ -102,6 +102,18 @@ def test_each_target(stores: Stores, world: World, case: str) -> None:
         assert stores.sessions.end(target(world), EndReason.ADMINISTRATOR, "later", NOW).nothing
 
 
+@pytest.mark.spec("ASVS 5.0", "8.2.2")
+def test_a_device_is_its_persons(stores: Stores, world: World) -> None:
+    """Somebody else who names it ends nothing, whoever forgot to ask before."""
+    with stores.work():
+        assert stores.sessions.end(
+            WholeDevice(world.bob.user.id, world.here.device.id), EndReason.ACCOUNT_PAGE, "user:bob", NOW
+        ).nothing
+    found = stores.sessions.get(world.here.session.id)
+    assert found is not None
+    assert found.live(NOW)
+
+
 def test_what_is_written(stores: Stores, world: World) -> None:
     with stores.work():
         ended = stores.sessions.end(ThisSession(world.here.session.id), EndReason.RP_LOGOUT, "user:ada", NOW)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import threading
 import time
 from datetime import UTC, datetime, timedelta
@@ -36,6 +37,13 @@ def test_chance_does_not_repeat() -> None:
 
 
 @pytest.mark.promise("P7")
+@pytest.mark.spec("RFC 6749", "10.10")
+def test_a_token_has_256_bits_of_chance() -> None:
+    raw = [base64.urlsafe_b64decode(SystemRandomness().token() + "=") for _ in range(100)]
+    assert {len(one) for one in raw} == {32}
+    assert all(len({one[place] for one in raw}) > 20 for place in range(32)), "no byte of it stays as it is"
+
+
 def test_sealed_and_opened() -> None:
     vault = AesVault(MasterKeys([OLD]))
     sealed = vault.seal(b"private", "key a")
