@@ -114,8 +114,8 @@ GUARDS = (
         "sum(self._endpoints.values(), ())", f"{_BAD}[another endpoint as aud]",
     ),
     guard(
-        "C12 X8", "and none under FAPI 2.0", _ASSERT, "(() if client.fapi2 or everywhere else", "(() if everywhere else",
-        f"{_J}test_under_fapi_the_issuer_alone",
+        "C12 X8", "and none under FAPI 2.0", _ASSERT, "(() if client.fapi2 or everywhere else",
+        "(() if everywhere else", f"{_J}test_under_fapi_the_issuer_alone",
     ),
     guard(
         "C12 X1", "nor of a client that is the same everywhere", _ASSERT, "(() if client.fapi2 or everywhere else",

@@ -32,7 +32,10 @@ class Program:
     def __init__(self, root: Path) -> None:
         self._root = root
         self._functions: defaultdict[tuple[str, str, int], list[FunctionType]] = defaultdict(list)
+        self._caches: list[functools._lru_cache_wrapper[object]] = []
         for found in gc.get_objects():
+            if isinstance(found, functools._lru_cache_wrapper) and str(found.__module__).startswith("idp"):
+                self._caches.append(found)
             if type(found) is FunctionType and found.__code__.co_filename.startswith(f"{root}/idp/"):
                 code = found.__code__
                 self._functions[code.co_filename, code.co_qualname, code.co_firstlineno].append(found)
@@ -52,14 +55,12 @@ class Program:
                 found += [(function, after) for function in live]
         return found
 
-
-def make(changes: list[Change]) -> None:
-    """Exchange them, and forget what the old ones said."""
-    for function, code in changes:
-        function.__code__ = code
-    for found in gc.get_objects():
-        if isinstance(found, functools._lru_cache_wrapper) and str(found.__module__).startswith("idp"):
-            found.cache_clear()
+    def make(self, changes: list[Change]) -> None:
+        """Exchange them, and forget what the old ones said."""
+        for function, code in changes:
+            function.__code__ = code
+        for cache in self._caches:
+            cache.cache_clear()
 
 
 def _differing(old: CodeType, new: CodeType) -> Iterator[tuple[CodeType, CodeType]]:

@@ -12,6 +12,7 @@ import os
 import select
 import signal
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,7 +21,7 @@ from typing import Any, TextIO
 import pytest
 
 from .ends import OPTIONS, SECONDS, Ends
-from .exchange import Change, Program, make
+from .exchange import Change, Program
 
 ROOT = Path(__file__).parents[2]
 _SHARED = "seeded"
@@ -45,30 +46,36 @@ class Forks:
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """Until there are no more lines."""
+        if session.testsfailed:
+            raise session.Interrupted("not every test could be collected")
         program = Program(ROOT)
         self._share(session)
         gc.freeze()
         for line in self._questions:
             asked = json.loads(line)
             changes = program.changes(asked["texts"])
-            found = None if changes is None else self._fork(session, asked["tests"], changes)
+            found = None if changes is None else self._fork(session, asked["tests"], program, changes)
             os.write(self._answers, json.dumps(found).encode() + b"\n")
         return True
 
     def _share(self, session: pytest.Session) -> None:
-        """Run one test, so that databases that every run copies are made once."""
-        first = next((item for item in session.items if _SHARED in getattr(item, "fixturenames", ())), None)
-        if first is not None:
-            first.ihook.pytest_runtest_protocol(item=first, nextitem=_WholeRun(session))
+        """Run a test of each folder, so that databases that every run copies are made once."""
+        with_databases = [item for item in session.items if _SHARED in getattr(item, "fixturenames", ())]
+        for item in {item.path.parent: item for item in with_databases}.values():
+            item.ihook.pytest_runtest_protocol(item=item, nextitem=_WholeRun(session))
 
-    def _fork(self, session: pytest.Session, tests: Sequence[str], changes: list[Change]) -> dict[str, Any]:
+    def _fork(
+        self, session: pytest.Session, tests: Sequence[str], program: Program, changes: list[Change]
+    ) -> dict[str, Any]:  # fmt: skip
         began = time.monotonic()
         reading, writing = os.pipe()
         child = os.fork()
         if child == 0:
             try:
                 os.close(reading)
-                _run(session, self._ends, tests, changes)
+                program.make(changes)
+                self._ends.begin(tests, hurry=bool(changes))
+                _run(session, tests)
                 os.write(writing, json.dumps({"ends": self._ends.ends, "said": self._ends.said}).encode())
             finally:
                 os._exit(0)
@@ -80,9 +87,7 @@ class Forks:
         return {"exit": int(died) if text else 3, **found, "output": output, "seconds": time.monotonic() - began}
 
 
-def _run(session: pytest.Session, ends: Ends, tests: Sequence[str], changes: list[Change]) -> None:
-    make(changes)
-    ends.begin(tests, hurry=bool(changes))
+def _run(session: pytest.Session, tests: Sequence[str]) -> None:
     named = frozenset(tests)
     items = [item for item in session.items if item.nodeid in named or item.nodeid.partition("[")[0] in named]
     for item, following in zip(items, [*items[1:], _WholeRun(session)], strict=True):
@@ -109,9 +114,15 @@ def main() -> None:
     """Collect what the first line names, and begin."""
     os.environ.pop("IDP_TEST_NO_SKIP", None)  # cases are left out here; what is skipped otherwise is told as unsound
     questions, answers = os.fdopen(os.dup(0)), os.dup(1)  # pytest takes the ordinary ones
-    os.dup2(2, 1)
-    tests, ends = json.loads(questions.readline()), Ends()
-    sys.exit(pytest.main([*OPTIONS, *tests], plugins=[ends, Forks(ends, questions, answers)]))
+    with tempfile.TemporaryDirectory(prefix="idp-guards-") as place, Path(place, "output").open("w+b") as output:
+        os.dup2(output.fileno(), 1)
+        tests, ends = json.loads(questions.readline()), Ends()
+        options = [*OPTIONS, "--basetemp", f"{place}/tests", *dict.fromkeys(test.partition("[")[0] for test in tests)]
+        code = pytest.main(options, plugins=[ends, Forks(ends, questions, answers)])
+        if code:
+            output.seek(0)
+            print(output.read().decode(errors="replace")[-8000:], file=sys.stderr)
+    sys.exit(code)
 
 
 if __name__ == "__main__":

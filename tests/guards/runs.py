@@ -103,7 +103,10 @@ class Process:
         """These tests over these texts; None if that process cannot do it."""
         assert self._process.stdout is not None
         self.say({"texts": texts, "tests": tests})
-        found: dict[str, Any] | None = json.loads(self._process.stdout.readline())
+        line = self._process.stdout.readline()
+        if not line:
+            raise RuntimeError("the process that runs the tests has ended; what it said stands above")
+        found: dict[str, Any] | None = json.loads(line)
         return None if found is None else Run(**found)
 
 

@@ -54,7 +54,8 @@ def _in_fork(tests: list[str], answer: int, output: int, *, hurry: bool) -> None
     ends = Ends()
     ends.begin(tests, hurry=hurry)
     plugins = [ends, *(sys.modules[name] for name in _PLUGINS)]
-    code = pytest.main([*OPTIONS, *tests], plugins=plugins)
+    with tempfile.TemporaryDirectory(prefix="idp-guards-") as place:
+        code = pytest.main([*OPTIONS, "--basetemp", f"{place}/tests", *tests], plugins=plugins)
     found = {"exit": int(code), "ends": ends.ends, "said": ends.said}
     with os.fdopen(answer, "w") as out:
         json.dump(found, out)

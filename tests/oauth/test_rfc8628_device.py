@@ -334,9 +334,9 @@ def test_what_ends_before_the_redemption_ends_the_approval(provider: Provider, w
 def test_no_code_of_the_other_kind(provider: Provider) -> None:
     """What a client polls for by one grant is nothing to another of its grants."""
     app = device_app(provider)
-    begun = provider.services.polling.begin_device(app.client, ("openid",), (), Origin())
+    code = begin(provider, app)["device_code"]
     with pytest.raises(ProtocolError) as caught:
-        provider.services.polling.poll(begun.code, app.client, PolledKind.CIBA)
+        provider.services.polling.poll(code, app.client, PolledKind.CIBA)
     assert caught.value.error == "invalid_grant"
 
 

@@ -402,7 +402,7 @@ def test_addresses_are_compared_in_one_spelling() -> None:
     assert jose.thumbprint(KEY.jwk) == KEY.jkt
 
 
-@pytest.mark.spec("RFC 7800", "3.1")
+@pytest.mark.spec("RFC 9449", "6.1")
 @pytest.mark.parametrize("bound_to", [{"kid": "x"}, {"jkt": "x", "jku": "https://x.example"}, "x", ["jkt"], 1])
 def test_a_binding_that_we_do_not_know_is_refused(
     provider: Provider, app: App, browser: Browser, bound_to: Any
