@@ -49,8 +49,8 @@ _ROTATE = (
         _KEY,
         _F.counter == bindparam("presented"),
         _F.client_id == bindparam("asker"),
-        or_(_F.jkt.is_(None), _F.jkt == bindparam("jkt", type_=Text)),
-        or_(_F.x5t.is_(None), _F.x5t == bindparam("x5t", type_=Text)),
+        or_(_F.jkt.is_(None), _F.jkt == bindparam("proven_jkt", type_=Text)),  # Core sets what is named as a column is
+        or_(_F.x5t.is_(None), _F.x5t == bindparam("proven_x5t", type_=Text)),
         FAMILY_WITHIN_ENDS,
         exists().select_from(HELD).where(_HOLDS, CLIENT_SESSION_LIVE),
     )
@@ -124,7 +124,7 @@ class SqlRefreshFamilies:
         """
         asked = {
             "key": family_id, "presented": presented, "asker": client_id, "now": now,
-            "jkt": confirmation.get("jkt"), "x5t": confirmation.get("x5t#S256"), "step": step,
+            "proven_jkt": confirmation.get("jkt"), "proven_x5t": confirmation.get("x5t#S256"), "step": step,
         }  # fmt: skip
         if self._db.sqlite:
             rows = self._db.hot_changed(_ROTATE, asked)

@@ -12,6 +12,8 @@ from sqlalchemy import Engine, text
 
 from idp.domain.interaction import AuthorizationRequest
 from idp.domain.ports import Stores
+from idp.errors import LostTransaction
+from idp.storage.prepared import PreparedStatements, Result
 
 from ..builders import DAY, NOW, a_client, a_code, a_hash, a_pushed_request, a_refresh_family, a_request, an_interaction
 from .people import SignedIn, joined, race, sign_in
@@ -98,6 +100,22 @@ def test_rotation_moves_one_row(stores: Stores, engine: Engine) -> None:
     with engine.connect() as connection:
         assert connection.scalar(text("SELECT count(*) FROM refresh_families")) == 1
     assert stores.refresh_families.get(uuid4(), NOW) is None
+
+
+@pytest.mark.parametrize("key", ["thumbprint", None])
+def test_a_rotation_that_lost_its_transaction_is_done_again_by_core(
+    stores: Stores, monkeypatch: pytest.MonkeyPatch, key: str | None
+) -> None:
+    """Which reads more into a statement than the hot path does: a parameter named as a column is set (F-26)."""
+    family = a_refresh_family(joined(stores, sign_in(stores)), jkt=key)
+    stores.refresh_families.add(family)
+
+    def lost(*_: object) -> Result:
+        raise LostTransaction("deadlock detected")
+
+    monkeypatch.setattr(PreparedStatements, "alone", lost)
+    rotated = stores.refresh_families.rotate(family.id, 0, family.client_id, NOW + MINUTE, {"jkt": "thumbprint"})
+    assert rotated == replace(family, counter=1, rotated_at=NOW + MINUTE)
 
 
 @pytest.mark.parametrize("offline", [False, True])
