@@ -61,7 +61,7 @@ class Client:
     def reading(self, what: str, answer: Answer, subjects: tuple[str, ...], alive: bool | None, **more: Any) -> None:
         """What an answer says of life; None if it is none of those it may be."""
         if alive is None:
-            self.unexpected(what, answer)
+            self.unexpected(what, answer, subjects)
         else:
             self.note(what, answer, Outcome.OK, subjects=subjects, alive=alive, **more)
 

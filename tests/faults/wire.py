@@ -150,7 +150,7 @@ class Wire:
         except (OSError, http.client.HTTPException) as error:
             connection.close()
             return Answer(name, began, now(), note=f"{type(error).__name__} in the answer")
-        if self.proxy is None or self.chance.random() < 0.5:
+        if self.keeps():
             self._kept[name] = connection
         else:
             connection.close()
@@ -158,6 +158,10 @@ class Wire:
 
     def _name(self) -> str:
         return UUID(int=self.chance.getrandbits(128)).hex
+
+    def keeps(self) -> bool:
+        """Is a connection good for another request? Behind a proxy half of them are not."""
+        return self.proxy is None or self.chance.random() < 0.5
 
     def address(self) -> str:
         """Of one of very many people, as the proxy in front would tell it."""

@@ -1,11 +1,13 @@
 """The four ways in which an ended session comes back (reliability.md 3.1), against a real Redis; none does.
 
 Every interleaving is forced: what happens to a slow worker happens between its look at the record and its
-fill. A is a worker, B another one; each has a hot copy of its own, as processes have.
+fill. A is a worker, B another one; each has a hot copy of its own, as processes have. ``FAILOVER_ROUNDS`` says
+how often a primary is lost in each way (1; ``make faults`` has more).
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from time import monotonic
@@ -23,6 +25,8 @@ from ..builders import NOW
 from ..redis_server import RedisServer, until
 from .hot import Tally, hot_copy, hot_stores, interrupted, live
 from .people import joined, sign_in
+
+FAILOVER_ROUNDS = int(os.environ.get("FAILOVER_ROUNDS", "1"))
 
 
 @dataclass
@@ -183,7 +187,8 @@ def test_without_anybody_else_the_generation_is_missing(world: World) -> None:
 
 
 @pytest.mark.promise("P1")
-def test_failover_to_a_replica_that_lags(world: World, engine: Engine) -> None:
+@pytest.mark.parametrize("number", range(FAILOVER_ROUNDS))
+def test_failover_to_a_replica_that_lags(world: World, engine: Engine, number: int) -> None:
     """It has the lease and not the tombstone: without its receipt nobody acknowledges (F-10)."""
     with world.server.replica() as replica:
         a, b = hot_stores(engine, world.server.url, replicas=1), hot_stores(engine, replica.url)
@@ -200,7 +205,8 @@ def test_failover_to_a_replica_that_lags(world: World, engine: Engine) -> None:
 
 
 @pytest.mark.promise("P1")
-def test_failover_to_a_replica_that_confirmed(world: World, engine: Engine) -> None:
+@pytest.mark.parametrize("number", range(FAILOVER_ROUNDS))
+def test_failover_to_a_replica_that_confirmed(world: World, engine: Engine, number: int) -> None:
     """Acknowledged at once, and right: the new primary has the tombstone, and a fill of before meets it."""
     with world.server.replica() as replica:
         a, b = hot_stores(engine, world.server.url, replicas=1), hot_stores(engine, replica.url)

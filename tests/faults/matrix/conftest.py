@@ -16,6 +16,7 @@ import pytest
 from tests import postgres, redis_server
 from tests.faults.stage import Stage
 
+from .counts import ROW_SECONDS
 from .scene import Play
 
 HERE = Path(__file__).parent
@@ -28,7 +29,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for marker in ("slow", "faults"):
             item.add_marker(marker)
         item.add_marker(pytest.mark.xdist_group("faults"))
-        item.add_marker(pytest.mark.timeout(900))
+        item.add_marker(pytest.mark.timeout(ROW_SECONDS))
     if "faults" not in str(config.getoption("markexpr")):
         config.hook.pytest_deselected(items=rows)
         items[:] = [item for item in items if item not in rows]

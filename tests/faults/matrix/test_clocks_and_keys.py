@@ -10,6 +10,7 @@ import pytest
 
 from tests.faults.stage import Worker
 
+from .counts import KEYS_TURNED
 from .scene import Play
 
 
@@ -112,7 +113,7 @@ def test_a_key_is_taken_away_in_an_emergency(hot: Play) -> None:
 @pytest.mark.fault("F-34")
 def test_keys_turn_under_load(hot: Play) -> None:
     with hot.crowd():
-        for _ in range(12):
+        for _ in KEYS_TURNED:
             time.sleep(0.4)
             hot.stage.rotate_key()
     hot.judge()

@@ -1,14 +1,20 @@
-"""Many at once (F-40 to F-42), and a table that changes while it is used (F-45)."""
+"""Many at once (F-37, F-40 to F-42), and a table that changes while it is used (F-45)."""
 
 from __future__ import annotations
 
+import json
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 
 import psycopg
 import pytest
 
+from tests.faults.people import App
+from tests.faults.wire import Answer
+
+from .counts import COLD_READINGS, USES_AT_ONCE
 from .scene import Play
 from .test_redis import only_endings_waited
 
@@ -32,7 +38,7 @@ def together(*acts: Callable[[], object]) -> None:
 def test_an_ending_races_readings_that_find_the_hot_copy_cold(hot: Play) -> None:
     assert hot.stage.redis is not None
     workers = hot.stage.workers
-    for round_ in range(40):
+    for round_ in COLD_READINGS:
         hold = hot.holding()
         hot.stage.redis.cli("FLUSHALL")
         reading = [lambda worker=worker, hold=hold: hot.introspect(hold, worker) for worker in workers * 2]
@@ -40,7 +46,33 @@ def test_an_ending_races_readings_that_find_the_hot_copy_cold(hot: Play) -> None
         for worker in workers:
             hot.introspect(hold, worker)
     operations = hot.judge()
-    assert sum(o.asks_end and o.outcome == "ok" for o in operations) >= 30
+    assert sum(o.asks_end and o.outcome == "ok" for o in operations) >= len(COLD_READINGS) * 3 // 4
+
+
+@pytest.mark.fault("F-37")
+@pytest.mark.parametrize("grace", [0, 30])
+def test_one_refresh_token_is_used_by_very_many_at_once(hot: Play, grace: int) -> None:
+    """Within the grace all are given the same successor; without one, the first is, and the family dies (P3)."""
+    app = App(**hot.stage.app(False, refresh_grace=grace))
+    hold = hot.holding(app)
+    form = {"grant_type": "refresh_token", "refresh_token": hold.families[0].token, **app.credentials}
+    wires = [hot.a_client(hot.stage.workers).wire for _ in range(USES_AT_ONCE)]
+    answers: list[Answer] = []
+    before = hot.told_of_silence()
+    together(*(lambda wire=wire: answers.append(wire.ask("POST", "/token", form)) for wire in wires))  # type: ignore[misc]
+    for wire in wires:
+        wire.close()
+    if hot.told_of_silence() - before:  # nobody repeats "it is dead" of what the hot copy may still call live
+        answers = [answer for answer in answers if answer.status != 503]
+    assert len(answers) > USES_AT_ONCE / 2
+    told = Counter(json.loads(answer.body or b"{}").get("error", answer.status) for answer in answers)
+    assert told == ({200: len(answers)} if grace else {200: 1, "invalid_grant": len(answers) - 1})
+    assert len({json.loads(answer.body)["refresh_token"] for answer in answers if answer.status == 200}) == 1
+    seconds = max(answer.complete for answer in answers) - min(answer.invoke for answer in answers)
+    print(f"{USES_AT_ONCE} uses, grace {grace}: {seconds:.1f} s")
+    assert seconds <= 10
+    assert hot.active(hold) is bool(grace)
+    hot.judge()
 
 
 @pytest.mark.fault("F-41")

@@ -13,6 +13,7 @@ from tests.faults.people import Hold
 from tests.faults.servers import MortalPostgres
 from tests.faults.wire import Answer
 
+from .counts import POSTGRES_AWAY_SECONDS, POSTGRES_KILLED
 from .scene import Play, until
 
 
@@ -32,7 +33,7 @@ def answers_of_all(play: Play, path: str) -> list[Answer]:
 def test_postgres_dies_and_comes_back(hot: Play, how: str) -> None:
     server = postgres_of(hot)
     with hot.crowd():
-        for _ in range(2):
+        for _ in POSTGRES_KILLED:
             time.sleep(1)
             server.kill() if how == "immediate" else server.kill_9()
             time.sleep(0.5)
@@ -52,7 +53,7 @@ def test_postgres_is_away(hot: Play) -> None:
         try:
             for path in ("/.well-known/jwks.json", "/.well-known/openid-configuration", "/healthz"):
                 assert [answer.status for answer in answers_of_all(hot, path)] == [200] * 3, path
-            time.sleep(2.5)  # leases have run out
+            time.sleep(POSTGRES_AWAY_SECONDS)  # leases have run out
             for worker in hot.stage.workers:
                 answer = hot.introspect(hold, worker)
                 assert (answer.status, "retry-after" in answer.headers) == (503, True)

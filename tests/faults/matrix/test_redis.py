@@ -14,6 +14,7 @@ from tests.faults.history import Operation, now
 from tests.faults.stage import Worker
 from tests.faults.tcp_proxy import TcpProxy
 
+from .counts import FLAP_SECONDS, FLAPS, REDIS_AWAY_SECONDS, REDIS_STOPPED_SECONDS
 from .gate import Gate
 from .scene import Play, until
 
@@ -25,8 +26,16 @@ def redis_of(worker: Worker) -> TcpProxy:
 
 
 def only_endings_waited(operations: list[Operation]) -> None:
-    """Without Redis an ending may be told to come again; nothing else may, not even once."""
-    busy = [o for o in operations if o.status == 503 and not o.asks_end]
+    """Without Redis an ending may be told to come again, and so may whoever would have to say that it is done:
+    readings of what somebody has asked to end. Nothing else may, not even once."""
+    asked: dict[str, float] = {}
+    for o in operations:
+        for subject in o.subjects if o.asks_end else ():
+            asked[subject] = min(o.invoke, asked.get(subject, o.invoke))
+    busy = [
+        o for o in operations if o.status == 503 and not o.asks_end
+        and not any(asked.get(subject, o.complete) < o.complete for subject in o.subjects)
+    ]  # fmt: skip
     assert busy == [], "\n".join(map(str, busy[:5]))
 
 
@@ -37,7 +46,7 @@ def test_redis_is_killed(hot: Play) -> None:
         time.sleep(1)
         hot.stage.redis.kill()
         try:
-            time.sleep(4)
+            time.sleep(REDIS_AWAY_SECONDS)
             statuses = wrong_secrets(hot, 60)
         finally:
             hot.stage.redis.start()
@@ -70,7 +79,7 @@ def test_redis_stops_and_goes_on_with_what_it_knew(hot: Play) -> None:
     with hot.crowd():
         time.sleep(1)
         with hot.stage.redis.paused():
-            time.sleep(6)
+            time.sleep(REDIS_STOPPED_SECONDS)
         time.sleep(2)
     only_endings_waited(hot.judge())
 
@@ -95,18 +104,22 @@ def test_redis_answers_late_or_never(hot: Play, fault: str) -> None:
 @pytest.mark.parametrize("fault", ["cut", "hold"])
 def test_what_a_worker_without_redis_ends_no_other_worker_accepts(hot: Play, fault: str) -> None:
     cut_off, other = hot.stage.workers[:2]
-    lease_seen = False
-    for _ in range(3):
+    lease_seen = waited = False
+    for _ in range(20):
         hold = hot.holding()
         until(lambda hold=hold: hot.active(hold, other))  # a lease stands now
         with redis_of(cut_off).failing(getattr(redis_of(cut_off), fault)):
             began = now()
             first = hot.revoke(hold, cut_off)
-            assert first.status == 503, "nothing confirms that the hot copy knows"
             lease_seen |= bool(hot.active(hold, other))
             until(lambda hold=hold: hot.revoke(hold, cut_off).status == 200)
-            assert now() - began >= 2.0, "acknowledged before every lease had run out"
+            in_time = now() - began >= 2.0
+            assert in_time or hot.marked(hold), "acknowledged before every lease had run out"
             assert hot.active(hold, other) is False
+        waited |= in_time and first.status == 503
+        if waited and lease_seen:
+            break
+    assert waited, "another process was quicker each time to repeat the mark: this proves nothing"
     assert lease_seen, "the other worker never answered from its lease: this proves nothing"
     hot.judge()
 
@@ -115,34 +128,42 @@ def test_what_a_worker_without_redis_ends_no_other_worker_accepts(hot: Play, fau
 @pytest.mark.parametrize("kind", ["sign_out", "log_out", "end_device", "end_others", "revoke"])
 def test_whoever_repeats_an_ending_is_not_told_too_soon(hot: Play, kind: str) -> None:
     """A browser that asks again because no confirmation came: a second "nothing to end" is no confirmation."""
-    cut_off, other = hot.stage.workers[:2]
-    person = hot.person()
-    holds = [hot.holding(scene=hot.scene(person)) for _ in range(2)]
-    until(lambda: all(hot.active(hold, other) for hold in holds))
-    endings = replace(hot.endings, client=hot.at(cut_off))
+    for _ in range(10):  # another process may be quick to repeat the mark
+        operations = ended_without_redis(hot, kind)
+        assert [o for o in operations if o.asks_end and o.outcome == "ok"]
+        if [o for o in operations if o.asks_end and o.outcome == "info"]:
+            return
+    raise AssertionError("acknowledged at once: this proves nothing")
+
+
+def ended_without_redis(play: Play, kind: str) -> list[Operation]:
+    """At a worker that is cut off from Redis, while another one is asked again and again; judged."""
+    cut_off, other = play.stage.workers[:2]
+    person = play.person()
+    holds = [play.holding(scene=play.scene(person)) for _ in range(2)]
+    until(lambda: all(play.active(hold, other) for hold in holds))
+    endings = replace(play.endings, client=play.at(cut_off))
     with redis_of(cut_off).failing(redis_of(cut_off).hold):
         aim = {"sign_out": holds[0].scene, "log_out": holds[0].scene, "revoke": holds[0]}.get(kind, person)
         ending = threading.Thread(target=getattr(endings, kind), args=(aim,))
         ending.start()
         while ending.is_alive():
             for hold in holds:
-                hot.introspect(hold, other)
+                play.introspect(hold, other)
         ending.join()
-    operations = hot.judge()
-    assert [o for o in operations if o.asks_end and o.outcome == "info"], "acknowledged at once: this proves nothing"
-    assert [o for o in operations if o.asks_end and o.outcome == "ok"]
+    return play.judge()
 
 
 @pytest.mark.fault("F-07")
 def test_redis_flaps(hot: Play) -> None:
     with hot.crowd():
-        for _ in range(6):
+        for _ in FLAPS:
             for worker in hot.stage.workers:
                 redis_of(worker).cut()
-            time.sleep(0.7)
+            time.sleep(FLAP_SECONDS)
             for worker in hot.stage.workers:
                 redis_of(worker).heal()
-            time.sleep(0.7)
+            time.sleep(FLAP_SECONDS)
     only_endings_waited(hot.judge())
 
 

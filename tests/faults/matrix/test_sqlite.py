@@ -12,6 +12,7 @@ import pytest
 
 from tests.faults.history import Outcome, now
 
+from .counts import LOCK_HELD_SECONDS
 from .scene import Play
 
 
@@ -36,7 +37,7 @@ def test_another_program_holds_the_writers_lock(embedded: Play) -> None:
         time.sleep(1)
         with closing(sqlite3.connect(embedded.stage.sqlite_path, timeout=20, isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
-            time.sleep(8)
+            time.sleep(LOCK_HELD_SECONDS)
             other.execute("ROLLBACK")
         time.sleep(1)
     operations = embedded.judge()

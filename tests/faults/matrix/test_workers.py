@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from collections.abc import Callable
@@ -14,6 +13,7 @@ from tests.faults.people import Hold
 from tests.faults.stage import Worker
 from tests.faults.wire import Answer, Proxy
 
+from .counts import WORKERS_KILLED
 from .gate import Gate, commits_wait
 from .scene import Play, until
 
@@ -22,7 +22,7 @@ from .scene import Play, until
 def test_workers_are_killed_at_random(hot: Play) -> None:
     """Each operation ends ok, failed or unknown, and asking again tells which; nothing stays locked."""
     with hot.crowd():
-        for round_ in range(6):
+        for round_ in WORKERS_KILLED:
             time.sleep(0.5)
             victim = hot.stage.workers[round_ % len(hot.stage.workers)]
             victim.kill()
@@ -97,13 +97,6 @@ def test_a_worker_dies_between_the_commit_of_an_ending_and_its_tombstone(hot: Pl
     hot.judge()
 
 
-def redis_was_late(play: Play) -> set[str]:
-    """Requests whose ending Redis did not confirm within its 50 ms. Where nobody has touched it that is the machine's
-    doing, not a server's that goes or comes; their 503 is what design.md 4.2 says they are told."""
-    lines = [json.loads(line) for line in play.stage.logs().splitlines() if "is not confirmed by redis" in line]
-    return {f"request {line.get('request_id')}" for line in lines if line["reason"].endswith("TimeoutError")}
-
-
 @pytest.mark.fault("F-19")
 def test_servers_are_replaced_one_after_the_other(hot: Play) -> None:
     """SIGTERM, and again: nobody behind a proxy notices. What is under way is answered, whole; who is refused a
@@ -116,10 +109,11 @@ def test_servers_are_replaced_one_after_the_other(hot: Play) -> None:
             worker.provider.start()
     asked = [o for o in hot.judge() if o.at in {worker.name for worker in hot.stage.workers}]
     failed = [o for o in asked if o.status == 0 or o.status >= 500]
-    starved = [o for o in failed if o.status == 503 and o.note in redis_was_late(hot)]
+    starved = [o for o in failed if o.status == 503 and o.note in hot.told_of_silence()]
     print(f"{len(asked)} requests, {len(proxy.untaken)} sent again, {len(starved)} told to come again: Redis was late")
+    hot.client.wire.close()  # to servers that are gone
     assert [o for o in failed if o not in starved] == []
-    assert len(starved) < len(asked) / 100
+    assert len(starved) < len(asked) / 20, "Redis answers nobody: this proves nothing"
     begun = set(hot.stage.begun.read_text().split())
     assert len(begun) >= len(asked), "the application does not note what it begins with: this proves nothing"
     assert begun.intersection(proxy.untaken) == set(), "sent a second time, though it had been begun with"
