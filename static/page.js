@@ -40,6 +40,3 @@ if (onward) {
   const heard = [...document.querySelectorAll("iframe")].map((frame) => new Promise((done) => frame.addEventListener("load", done)));
   Promise.all(heard).then(() => location.replace(onward.href));
 }
-
-// The one form that leaves for an app (form_post) needs no press while scripts run.
-document.querySelector("form[data-press]")?.requestSubmit();
