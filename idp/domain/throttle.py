@@ -112,7 +112,7 @@ def device_request_brakes(client_id: str, address: str) -> tuple[Brake, ...]:
 def ciba_brakes(client_id: str, hint: str, address: str) -> tuple[Brake, ...]:
     """How often a client may ask one person, and how many people from one place (CIBA Core 15)."""
     return (
-        Brake(_key("ciba", client_id, email_key(hint)), 10, 600),
+        Brake(_key("ciba", client_id, email_key(hint)), 30, 1800),
         Brake(_key("ciba", client_id, "from", network_of(address)), 300, 600),
     )
 

@@ -60,8 +60,7 @@ class RegistrationEndpoint:
         """One registration."""
         token = self._admitted()
         sent = json_object("RFC 7591 3.1", INVALID)
-        if wait := self._throttles.take(client_registration_brakes(self._address()), self._clock.now()):
-            raise Throttled(wait)
+        self._slow_strangers()
         metadata = self._statements.unfold(sent)
         self._vouch(metadata)
         with self._work():
@@ -81,6 +80,13 @@ class RegistrationEndpoint:
         if not self._initial_access.admits(token):
             raise invalid_token()
         return token
+
+    def _slow_strangers(self) -> None:
+        """Slow down whoever may register without a token; a token is good for as many clients as its operator says."""
+        if self._settings.client_registration != "open":
+            return
+        if wait := self._throttles.take(client_registration_brakes(self._address()), self._clock.now()):
+            raise Throttled(wait)
 
     def _charged(self, token: str | None) -> str:
         """Who registers, for the record. Raises the 401 if the last use went to another a moment ago."""

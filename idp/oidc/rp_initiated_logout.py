@@ -128,7 +128,9 @@ class LogoutEndpoint:
         uri = parameters.get("post_logout_redirect_uri")
         if uri is None:
             return None
-        if client is None or uri not in client.post_logout_redirect_uris:
+        if client is None:
+            raise invalid_request(_nobodys(parameters), f"{_SECTION}, 3")
+        if uri not in client.post_logout_redirect_uris:
             raise invalid_request("post_logout_redirect_uri is not registered for this app", f"{_SECTION}, 3")
         state = parameters.get("state")
         return with_parameters(uri, {"state": state}) if state is not None else uri
@@ -203,6 +205,13 @@ class LogoutEndpoint:
         response = make_response(page)
         allow_frames(response, frames)
         return response
+
+
+def _nobodys(parameters: Mapping[str, str]) -> str:
+    """Why nobody can say whose address it is: people who make the app must learn which of the two it was."""
+    if "id_token_hint" in parameters:
+        return "id_token_hint is not an ID token of ours for an app we know"
+    return "id_token_hint is missing: without it, or client_id, nothing says whose post_logout_redirect_uri that is"
 
 
 def _kept(parameters: Mapping[str, str]) -> dict[str, str]:

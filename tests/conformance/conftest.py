@@ -26,7 +26,7 @@ PERSON = {
     "name": "Ada Lovelace", "given_name": "Ada", "family_name": "Lovelace", "middle_name": "Augusta",
     "nickname": "Ada", "preferred_username": "ada", "profile": "https://example.com/ada",
     "picture": "https://example.com/ada.png", "website": "https://ada.example.com", "gender": "female",
-    "birthdate": "1815-12-10", "zoneinfo": "Europe/London", "locale": "en-GB",
+    "birthdate": "1985-12-10", "zoneinfo": "Europe/London", "locale": "en-GB",
     "phone_number": "+442079460000", "phone_number_verified": True, "address": ADDRESS,
 }  # fmt: skip
 
@@ -59,5 +59,7 @@ def provider(seeded: Path, host: Host, tmp_path_factory: pytest.TempPathFactory)
 
 
 @pytest.fixture
-def suite(plan: str, provider: Provider, host: Host) -> Suite:
-    return Suite(plan, provider, host)
+def suite(plan: str, provider: Provider, host: Host) -> Iterator[Suite]:
+    made = Suite(plan, provider, host)
+    yield made
+    made.unregister()

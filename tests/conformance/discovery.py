@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -52,6 +53,12 @@ def checked(suite: Suite) -> dict[str, Any]:
     assert "code" in document["response_types_supported"]
     assert "RS256" in document["id_token_signing_alg_values_supported"]
     assert "openid" in document["scopes_supported"]
+    assert all(re.fullmatch(r"[!#-\[\]-~]+", scope) for scope in document["scopes_supported"]), "RFC 6749 A.4"
+    assert all(
+        re.fullmatch(r"[a-z]{2,3}(-[A-Z][a-z]{3})?(-[A-Z]{2})?", tag) for tag in document["ui_locales_supported"]
+    )
+    assert set(document["subject_types_supported"]) & {"public", "pairwise"}
+    assert set(document["code_challenge_methods_supported"]) & {"S256", "plain"}
     assert {"sub", "iss"} <= set(document["claims_supported"])
     assert suite.http.get(document["jwks_uri"]).json()["keys"]
     return document
@@ -73,5 +80,7 @@ def _well_formed(name: str, value: Any) -> None:
         assert value, name
         assert all(isinstance(item, str) for item in value), name
         assert len(set(value)) == len(value), name
+    elif name == "mtls_endpoint_aliases":
+        assert all(urlsplit(address).scheme == "https" for address in value.values()), name
     elif name.startswith("require_") or name.endswith(("_parameter_supported", "_logout_supported")):
         assert isinstance(value, bool), name

@@ -37,6 +37,11 @@ class FapiClient(RelyingParty):
         return self.suite.plan == SIGNED
 
     @property
+    def audience(self) -> str:
+        """FAPI 2.0 Security Profile 5.3.2.1: the issuer."""
+        return ISSUER
+
+    @property
     def now(self) -> int:
         return int(self.suite.provider.clock.now().timestamp())
 
@@ -178,6 +183,7 @@ def fapi_client(suite: Suite, name: str = "suite", more_keys: tuple[dict[str, An
     policy = Fapi2.MESSAGE_SIGNING if suite.plan == SIGNED else Fapi2.SECURITY_PROFILE
     metadata = suite.metadata(
         client_name=f"FAPI {name}", redirect_uris=[f"https://suite.example/{name}/callback"],
+        grant_types=["authorization_code", "refresh_token"],
         token_endpoint_auth_method="private_key_jwt", jwks={"keys": [signing.jwk, *more_keys]},
     )  # fmt: skip
     services = suite.provider.services

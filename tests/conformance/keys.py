@@ -23,6 +23,11 @@ class Key:
     def alg(self) -> str:
         return str(self.jwk["alg"])
 
+    @property
+    def nameless(self) -> Key:
+        """Without ``kid``, as the suite registers most of its own by value."""
+        return Key(self.private, {name: value for name, value in self.jwk.items() if name != "kid"})
+
     def sign(self, claims: dict[str, Any], *, typ: str | None = None, **headers: Any) -> str:
         """A JWS; ``headers`` replace ``alg`` and ``kid`` or add to them; None leaves one out."""
         named = {"kid": self.jwk.get("kid"), **({"typ": typ} if typ else {}), **headers}

@@ -1,4 +1,7 @@
-"""A relying party of the suite: asks, redeems, and checks an ID token by every rule of OpenID Connect Core 3.1.3.7."""
+"""A relying party of the suite: asks, redeems, and checks an ID token by every rule of OpenID Connect Core 3.1.3.7.
+
+``conditions`` is what it checks in every answer.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import base64
 import hashlib
 import itertools
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote_plus, urlencode
+from urllib.parse import parse_qsl, quote_plus, urlencode, urlsplit
 
 import jwt
 import requests
@@ -14,6 +17,7 @@ import requests
 from tests.provider import ISSUER
 
 from .browser import Browser
+from .conditions import ERROR, ID_TOKEN, error_fields, standard_claims, token_answer, unguessable
 from .keys import Key
 
 if TYPE_CHECKING:
@@ -30,6 +34,7 @@ class RelyingParty:
         self.suite = suite
         self.registered = registered
         self.signing = signing
+        self.claimed: frozenset[str] = frozenset()  # what was asked for by claims, for the ID token
 
     @property
     def client_id(self) -> str:
@@ -45,7 +50,7 @@ class RelyingParty:
         """The suite's authorization request: state and nonce, no PKCE; None leaves a member out."""
         right = {
             "client_id": self.client_id, "redirect_uri": self.redirect_uri, "response_type": "code",
-            "scope": "openid", "state": f"state-{next(_numbers)}", "nonce": f"nonce-{next(_numbers)}",
+            "scope": "openid", "state": f"state{next(_numbers)}-._~", "nonce": f"nonce{next(_numbers)}-._~",
             "response_mode": self.suite.response_mode,
         }  # fmt: skip
         return {name: value for name, value in (right | changes).items() if value is not None}
@@ -64,7 +69,13 @@ class RelyingParty:
         assert parameters.get("state") == asked.get("state")
         assert parameters["iss"] == ISSUER
         assert parameters.get("error") == error, parameters
-        assert ("code" in parameters) is (error is None)
+        registered = set(dict(parse_qsl(urlsplit(asked["redirect_uri"]).query)))
+        if error is None:
+            assert set(parameters) - registered <= {"code", "state", "iss"}, parameters
+            unguessable(parameters["code"])
+        else:
+            assert set(parameters) - registered <= ERROR, parameters
+            error_fields(parameters)
         return parameters
 
     def authorize(self, browser: Browser, asked: dict[str, Any]) -> str:
@@ -96,12 +107,17 @@ class RelyingParty:
             return {}, {"client_assertion_type": ASSERTION, "client_assertion": self.assertion()}
         return {}, {"client_id": self.client_id}
 
+    @property
+    def audience(self) -> str:
+        """Of its assertions: in the plans of OpenID Connect the suite names the token endpoint."""
+        return str(self.suite.discovery["token_endpoint"])
+
     def assertion(self, **changes: Any) -> str:
         """RFC 7523 section 3; None leaves a claim out."""
         now = int(self.suite.provider.clock.now().timestamp())
         right = {
-            "iss": self.client_id, "sub": self.client_id, "aud": ISSUER, "iat": now, "exp": now + 60,
-            "jti": f"assertion-{self.client_id}-{next(_numbers)}",
+            "iss": self.client_id, "sub": self.client_id, "aud": self.audience, "iat": now, "nbf": now,
+            "exp": now + 60, "jti": f"assertion-{self.client_id}-{next(_numbers)}",
         }  # fmt: skip
         claims = {name: value for name, value in (right | changes).items() if value is not None}
         return self.signing.sign(claims)
@@ -123,12 +139,7 @@ class RelyingParty:
 
     def checked(self, answer: requests.Response, nonce: str | None) -> dict[str, Any]:
         """A token answer, checked (RFC 6749 section 5.1, OpenID Connect Core 3.1.3.3)."""
-        assert answer.status_code == 200, answer.text
-        assert answer.headers["Content-Type"].startswith("application/json")
-        assert "no-store" in answer.headers["Cache-Control"]
-        tokens: dict[str, Any] = answer.json()
-        assert tokens["token_type"] in ("Bearer", "DPoP")
-        assert isinstance(tokens["expires_in"], int)
+        tokens = token_answer(answer)
         if "id_token" in tokens:
             tokens["claims"] = self.check_id_token(tokens["id_token"], nonce, tokens["access_token"])
         return tokens
@@ -143,7 +154,13 @@ class RelyingParty:
             options={"require": ["iss", "sub", "aud", "exp", "iat"]},
         )  # fmt: skip
         assert 0 < len(claims["sub"]) <= 255
+        assert claims["sub"].isascii()
+        assert claims["sub"].isprintable()
         assert claims.get("nonce") == nonce
+        assert abs(claims["iat"] - self.suite.provider.clock.now().timestamp()) < 300
+        assert claims.get("acr", "-")
+        assert set(claims) <= ID_TOKEN | self.claimed, claims
+        standard_claims(claims)
         assert claims.get("azp", self.client_id) == self.client_id
         if access_token is not None and "at_hash" in claims:
             digest = hashlib.sha512 if header["alg"] == "EdDSA" else hashlib.sha256
@@ -170,4 +187,5 @@ class RelyingParty:
         assert answer.headers["Content-Type"].startswith("application/json")
         found: dict[str, Any] = answer.json()
         assert found["sub"] == tokens["claims"]["sub"]
+        standard_claims(found)
         return found

@@ -21,7 +21,8 @@ from .party import RelyingParty
 from .wsgi_adapter import WsgiAdapter
 
 PERSON = "conformance@example.com"
-_AUTH = {"oidcc-test-plan": "private_key_jwt", "oidcc-dynamic-certification-test-plan": "client_secret_post"}
+BASE = "https://suite.example/test/a/idp"
+_AUTH = {"oidcc-test-plan": "private_key_jwt", "oidcc-dynamic-certification-test-plan": "private_key_jwt"}
 _places = itertools.count(1)
 
 
@@ -33,6 +34,7 @@ class Suite:
     provider: Provider
     host: Host
     http: requests.Session = field(init=False)
+    clients: list[RelyingParty] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         number = next(_places)
@@ -72,14 +74,13 @@ class Suite:
     # ── clients ──────────────────────────────────────────────────────────────────────────────────
 
     def metadata(self, **changes: Any) -> dict[str, Any]:
-        """What the suite registers; None leaves a member out."""
+        """What the suite registers, and no more: neither a scope nor a ``kid``; None leaves a member out."""
         method = _AUTH.get(self.plan, "client_secret_basic")
         right: dict[str, Any] = {
-            "client_name": "OIDF conformance", "redirect_uris": ["https://suite.example/test/a/idp/callback"],
-            "grant_types": ["authorization_code", "refresh_token"], "response_types": ["code"],
+            "client_name": "OIDF conformance", "redirect_uris": [f"{BASE}/callback"],
+            "grant_types": ["authorization_code"], "response_types": ["code"],
             "contacts": ["certification@oidf.example"], "token_endpoint_auth_method": method,
-            "scope": "openid profile email address phone offline_access",
-            "jwks": jwks(key("RS256")),
+            "jwks": jwks(key("RS256").nameless),
         }  # fmt: skip
         if "jwks_uri" in changes:
             right.pop("jwks")
@@ -95,7 +96,20 @@ class Suite:
             changes["jwks"] = jwks(signing)
         answer = self.register(**changes)
         assert answer.status_code == 201, answer.text
-        return RelyingParty(self, answer.json(), signing or key("RS256"))
+        assert answer.headers["Content-Type"].split(";")[0] == "application/json"
+        registered = answer.json()
+        assert registered["registration_client_uri"].startswith("https://")
+        assert registered["registration_access_token"]
+        assert ("client_secret" in registered) is ("client_secret_expires_at" in registered)
+        own = key("RS256") if "jwks_uri" in changes else key("RS256").nameless
+        self.clients.append(RelyingParty(self, registered, signing or own))
+        return self.clients[-1]
+
+    def unregister(self) -> None:
+        """What the suite does after every module (RFC 7592 section 2.3)."""
+        for client in self.clients:
+            bearer = {"Authorization": f"Bearer {client.registered['registration_access_token']}"}
+            assert self.http.delete(client.registered["registration_client_uri"], headers=bearer).status_code == 204
 
     def published_keys(self) -> dict[str, dict[str, Any]]:
         """The provider's published keys by id."""

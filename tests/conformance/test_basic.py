@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from typing import Any
 
 import pytest
 from jwt import get_unverified_header
 
-from tests.provider import CHALLENGE, VERIFIER, b64url
+from tests.provider import ISSUER, b64url
 
-from .keys import key
-from .suite import Suite
+from .conditions import error_answer
+from .keys import jwks, key
+from .party import RelyingParty
+from .suite import BASE, Suite
 
 CORE = "OpenID Connect Core 1.0"
-_TYPES: dict[str, type | tuple[type, ...]] = {
-    "updated_at": (int, float), "email_verified": bool, "phone_number_verified": bool, "address": dict,
-}  # fmt: skip
 PROFILE = {
     "name", "family_name", "given_name", "middle_name", "nickname", "preferred_username", "profile", "picture",
     "website", "gender", "birthdate", "zoneinfo", "locale", "updated_at",
@@ -82,14 +82,9 @@ def test_oidcc_ensure_request_without_nonce_succeeds_for_code_flow(suite: Suite)
 
 
 def claims_of_scope(suite: Suite, scope: str) -> dict[str, Any]:
-    """Userinfo's claims; each has the type of section 5.1."""
+    """Userinfo's claims; none of them stands in the ID token."""
     client = suite.client()
-    person = client.person_of(client.tokens(suite.browser(), scope=f"openid {scope}"))
-    for name, value in person.items():
-        assert isinstance(value, _TYPES.get(name, str)), name
-    if "address" in person:
-        assert all(isinstance(value, str) for value in person["address"].values())
-    return person
+    return client.person_of(client.tokens(suite.browser(), scope=f"openid {scope}"))
 
 
 @pytest.mark.spec(CORE, "5.4")
@@ -123,14 +118,15 @@ def test_oidcc_scope_all(suite: Suite) -> None:
 
 @pytest.mark.spec(CORE, "3.1")
 def test_oidcc_alternate_happy_flow(suite: Suite) -> None:
-    """What many clients send at once: all scopes, a long state, a claims parameter, an unusual order."""
-    state = "a/b+c=d&e%20f~" + "x" * 120
-    client = suite.client()
-    tokens = client.tokens(
-        suite.browser(), scope="phone address email profile openid", state=state, ui_locales="se",
-        claims='{"userinfo": {"name": null}}', display="page",
-    )  # fmt: skip
+    """The scopes and the parameters in the other order; and what many clients send at once."""
+    client, browser = suite.client(), suite.browser()
+    asked = dict(sorted(client.request(scope="email openid").items(), reverse=True))
+    tokens = client.checked(client.redeem(client.authorize(browser, asked), asked), asked["nonce"])
     assert client.person_of(tokens)["email"]
+    client.tokens(
+        suite.browser(), scope="phone address email profile openid", state="a/b+c=d&e%20f~" + "x" * 120,
+        ui_locales="se", claims='{"userinfo": {"name": null}}', display="page",
+    )  # fmt: skip
 
 
 @pytest.mark.spec(CORE, "3.1.2.1")
@@ -160,7 +156,7 @@ def test_oidcc_prompt_login(suite: Suite) -> None:
 @pytest.mark.spec(CORE, "3.1.2.6")
 def test_oidcc_prompt_none_not_logged_in(suite: Suite) -> None:
     client, browser = suite.client(), suite.browser()
-    client.refused(browser, client.request(prompt="none"), "login_required")
+    client.refused(browser, client.request(prompt="none", state="s" * 124 + "-._~"), "login_required")
 
 
 @pytest.mark.spec(CORE, "3.1.2.1")
@@ -191,7 +187,7 @@ def test_oidcc_max_age_1(suite: Suite) -> None:
 @pytest.mark.spec(CORE, "3.1.2.1")
 def test_oidcc_max_age_10000(suite: Suite) -> None:
     client, browser = suite.client(), suite.browser()
-    first = client.tokens(browser)
+    first = client.tokens(browser, max_age="15000")
     asked = client.request(max_age="10000")
     client.visit(browser, asked)
     assert "Sign in" not in browser.page.buttons
@@ -219,9 +215,9 @@ def test_oidcc_id_token_hint(suite: Suite) -> None:
 @pytest.mark.spec(CORE, "3.1.2.1")
 def test_oidcc_login_hint(suite: Suite) -> None:
     client, browser = suite.client(), suite.browser()
-    asked = client.request(login_hint="bob@example.com")
+    asked = client.request(login_hint="buffy@id.example")
     client.visit(browser, asked)
-    assert browser.page.field_value("Email") == "bob@example.com"
+    assert browser.page.field_value("Email") == "buffy@id.example"
     suite.person(browser)
     client.checked(client.redeem(client.answer(browser, asked)["code"], asked), asked["nonce"])
 
@@ -251,8 +247,7 @@ def refuses_reuse(suite: Suite, seconds: float) -> None:
     tokens = client.checked(client.redeem(code, asked), asked["nonce"])
     assert client.userinfo(tokens["access_token"]).status_code == 200
     with suite.provider.clock.later(seconds):
-        answer = client.redeem(code, asked)
-        assert (answer.status_code, answer.json()["error"]) == (400, "invalid_grant")
+        error_answer(client.redeem(code, asked), 400, "invalid_grant")
         assert client.userinfo(tokens["access_token"]).status_code == 401
 
 
@@ -270,7 +265,7 @@ def test_oidcc_codereuse_30seconds(suite: Suite) -> None:
 @pytest.mark.spec("RFC 6749", "3.1.2.4")
 def test_oidcc_ensure_registered_redirect_uri(suite: Suite) -> None:
     client, browser = suite.client(), suite.browser()
-    client.visit(browser, client.request(redirect_uri="https://suite.example/not/registered"))
+    client.visit(browser, client.request(redirect_uri=f"{BASE}/callback/x8Jq2Lw0Pz"))
     assert browser.page.status == 400
     assert not browser.left
     assert "redirect_uri" in browser.page.text
@@ -293,34 +288,46 @@ def test_oidcc_server_client_secret_post(suite: Suite) -> None:
     asked = client.request()
     code = client.authorize(suite.browser(), asked)
     form = {"grant_type": "authorization_code", "code": code, "redirect_uri": asked["redirect_uri"]}
-    answer = client.post("token_endpoint", form, "client_secret_basic")
-    assert (answer.status_code, answer.json()["error"]) == (401, "invalid_client")
+    error_answer(client.post("token_endpoint", form, "client_secret_basic"), 401, "invalid_client")
 
 
-def unsigned_object(client: Any, asked: dict[str, Any]) -> str:
-    """A request object with ``alg`` none (OpenID Connect Core 6.1)."""
-    head, claims = '{"alg":"none"}', {"iss": client.client_id, "aud": client.suite.discovery["issuer"], **asked}
-    return f"{b64url(head.encode())}.{b64url(json.dumps(claims).encode())}."
+def unsigned_object(asked: dict[str, Any]) -> str:
+    """A request object with ``alg`` none (OpenID Connect Core 6.1), made of the request and nothing else."""
+    head = '{"alg":"none"}'
+    return f"{b64url(head.encode())}.{b64url(json.dumps(asked).encode())}."
+
+
+def beside(asked: dict[str, Any], **more: str) -> dict[str, str]:
+    """What the suite repeats outside of a request object (OpenID Connect Core 6.1); no state is among it."""
+    return {name: str(asked[name]) for name in ("response_type", "client_id", "scope", "redirect_uri")} | more
+
+
+def told_that_unsigned_is_not_taken(
+    suite: Suite, client: RelyingParty, asked: dict[str, Any], sent: dict[str, str]
+) -> str:
+    """Discovery does not list ``none``, so the suite skips the module; the error that whoever asks is told."""
+    assert "none" not in suite.discovery["request_object_signing_alg_values_supported"]
+    browser = client.visit(suite.browser(), sent)
+    stateless = {**asked, "state": None}
+    return client.answer(browser, stateless, browser.arrive().parameters.get("error"))["error"]
 
 
 @pytest.mark.spec(CORE, "6.2")
 def test_oidcc_request_uri_unsigned_supported_correctly_or_rejected_as_unsupported(suite: Suite) -> None:
-    client = suite.client(request_uris=[suite.host.origin + "/unsigned.jwt"])
-    asked = client.request()
-    uri = suite.host.put("/unsigned.jwt", unsigned_object(client, asked), "application/oauth-authz-req+jwt")
-    browser = suite.browser()
-    client.visit(browser, {**asked, "request_uri": uri})
-    error = client.answer(browser, asked, browser.arrive().parameters.get("error"))["error"]
-    assert error in ("request_uri_not_supported", "invalid_request_object")
+    uri = suite.host.origin + "/requesturi/unsigned#" + b64url(b"a hash of something else, as the suite sends")
+    client = suite.client(request_uris=[uri])
+    asked = client.request(response_mode=None)
+    suite.host.put("/requesturi/unsigned", unsigned_object(asked), "application/jwt")
+    error = told_that_unsigned_is_not_taken(suite, client, asked, beside(asked, request_uri=uri))
+    assert error == "request_uri_not_supported"
 
 
 @pytest.mark.spec(CORE, "6.1")
 def test_oidcc_unsigned_request_object_supported_correctly_or_rejected_as_unsupported(suite: Suite) -> None:
-    client, browser = suite.client(), suite.browser()
-    asked = client.request()
-    client.visit(browser, {**asked, "request": unsigned_object(client, asked)})
-    error = client.answer(browser, asked, browser.arrive().parameters.get("error"))["error"]
-    assert error in ("request_not_supported", "invalid_request_object")
+    client = suite.client()
+    asked = client.request(response_mode=None)
+    error = told_that_unsigned_is_not_taken(suite, client, asked, beside(asked, request=unsigned_object(asked)))
+    assert error == "request_not_supported"
 
 
 @pytest.mark.spec(CORE, "5.5")
@@ -333,14 +340,13 @@ def test_oidcc_claims_essential(suite: Suite) -> None:
 @pytest.mark.spec(CORE, "6.1")
 @pytest.mark.spec("RFC 9101", "6.3")
 def test_oidcc_ensure_request_object_with_redirect_uri(suite: Suite) -> None:
-    """What the object says counts, not what stands beside it."""
-    good, other = "https://suite.example/cb", "https://suite.example/other"
-    client = suite.client(key("RS256"), redirect_uris=[good, other], request_object_signing_alg="RS256")
-    asked = client.request(redirect_uri=good)
-    now = int(suite.provider.clock.now().timestamp())
-    claims = {**asked, "iss": client.client_id, "aud": suite.discovery["issuer"], "iat": now, "exp": now + 60}
-    browser = suite.browser()
-    client.visit(browser, {**asked, "redirect_uri": other, "request": key("RS256").sign(claims)})
+    """What the object says counts, not what stands beside it, be it registered or not."""
+    client = suite.client(request_object_signing_alg="RS256")
+    asked, browser = client.request(), suite.browser()
+    claims = {**asked, "iss": client.client_id, "aud": ISSUER}
+    client.visit(
+        browser, beside({**asked, "redirect_uri": f"{BASE}/callback_invalid"}, request=client.signing.sign(claims))
+    )
     suite.person(browser)
     client.checked(client.redeem(client.answer(browser, asked)["code"], asked), asked["nonce"])
 
@@ -348,23 +354,28 @@ def test_oidcc_ensure_request_object_with_redirect_uri(suite: Suite) -> None:
 @pytest.mark.spec(CORE, "12")
 @pytest.mark.spec("RFC 6749", "6")
 def test_oidcc_refresh_token(suite: Suite) -> None:
-    client, browser = suite.client(), suite.browser()
-    first = client.tokens(browser, scope="openid offline_access", prompt="consent")
-    second = client.checked(client.refresh(first["refresh_token"]), None)
-    if "claims" in second:
+    grants, scope = ["authorization_code", "refresh_token"], "openid offline_access"
+    client, browser = suite.client(grant_types=grants), suite.browser()
+    assert "refresh_token" in suite.discovery["grant_types_supported"]
+    first = client.tokens(browser, scope=scope, prompt="consent")
+    with suite.provider.clock.later(2):
+        second = client.checked(client.refresh(first["refresh_token"], scope=scope), None)
         for name in ("iss", "sub", "aud", "auth_time"):
             assert second["claims"][name] == first["claims"][name]
-        assert second["claims"]["iat"] >= first["claims"]["iat"]
-    assert second["access_token"] != first["access_token"]
-    client.person_of({**second, "claims": first["claims"]})
-    stranger = suite.client()
-    answer = stranger.refresh(second["refresh_token"])
-    assert (answer.status_code, answer.json()["error"]) == (400, "invalid_grant")
+        assert second["claims"]["iat"] > first["claims"]["iat"]
+        assert second["access_token"] != first["access_token"]
+        client.person_of(second)
+        stranger = suite.client(jwks=jwks(key("RS256", "stranger")), grant_types=grants)
+        stranger.signing = key("RS256", "stranger")
+        error_answer(stranger.refresh(second["refresh_token"], scope=scope), 400, "invalid_grant")
 
 
 @pytest.mark.spec("RFC 7636", "4.6")
 def test_oidcc_ensure_request_with_valid_pkce_succeeds(suite: Suite) -> None:
-    client, browser = suite.client(), suite.browser()
-    asked = client.request(code_challenge=CHALLENGE, code_challenge_method="S256")
+    """A verifier of the greatest length, with every kind of character (RFC 7636 section 4.1)."""
+    client, browser, verifier = suite.client(), suite.browser(), ("Aa0-._~" * 19)[:128]
+    asked = client.request(
+        code_challenge=b64url(hashlib.sha256(verifier.encode()).digest()), code_challenge_method="S256"
+    )
     code = client.authorize(browser, asked)
-    client.checked(client.redeem(code, asked, code_verifier=VERIFIER), asked["nonce"])
+    client.checked(client.redeem(code, asked, code_verifier=verifier), asked["nonce"])

@@ -126,8 +126,8 @@ def client(suite: Suite) -> Till:
 
 def refused(answer: requests.Response, *errors: str) -> None:
     """A refusal for programs, with one of these errors."""
-    assert answer.status_code in (400, 401, 403), (answer.status_code, answer.text)
     assert answer.json()["error"] in errors, answer.text
+    assert answer.status_code == (401 if answer.json()["error"] == "invalid_client" else 400), answer.text
 
 
 def not_taken(client: Till, **changes: Any) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+
+import jwt
 import pytest
 
 from .discovery import checked, unexpected
@@ -20,7 +23,17 @@ def test_oidcc_discovery_endpoint_verification(suite: Suite) -> None:
     assert document["claims_parameter_supported"] is True
     assert "authorization_code" in document["grant_types_supported"]
     assert document["token_endpoint_auth_methods_supported"]
-    for kid, published in suite.published_keys().items():
+    assert "RS256" in document["request_object_signing_alg_values_supported"]
+    assert document["response_types_supported"] == ["code"], "what else a dynamic provider needs: reasons.BY_DECISION"
+    keys = suite.http.get(document["jwks_uri"]).json()["keys"]
+    assert len({one["kid"] for one in keys}) == len(keys)
+    for published in keys:
         assert published["use"] == "sig"
-        assert published["kid"] == kid
-        assert not {"d", "p", "q"} & set(published)
+        assert not {"d", "p", "q", "dp", "dq", "qi", "oth", "k"} & set(published)
+        assert jwt.PyJWK(published).key
+        assert published["kty"] != "RSA" or len(b64url_bytes(published["n"])) * 8 >= 2048
+
+
+def b64url_bytes(text: str) -> bytes:
+    """The octets of a member of a JWK."""
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))

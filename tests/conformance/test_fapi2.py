@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
 import pytest
+import requests
 
 from tests.provider import ISSUER
 
+from .conditions import STANDARD, error_answer, standard_claims
 from .fapi import API, SIGNED, FapiClient, fapi_client
 from .keys import key
 from .suite import Suite
@@ -19,10 +24,9 @@ def client(suite: Suite) -> FapiClient:
     return fapi_client(suite)
 
 
-def refused(answer: object, *errors: str) -> None:
-    """A refusal for programs: 400 or 401, with one of these errors."""
-    assert answer.status_code in (400, 401), (answer.status_code, answer.text)  # type: ignore[attr-defined]
-    assert answer.json()["error"] in errors, answer.text  # type: ignore[attr-defined]
+def refused(answer: requests.Response, *errors: str) -> None:
+    """A refusal for programs with one of these errors: 400, or 401 of whoever is not authenticated."""
+    error_answer(answer, 401 if answer.status_code == 401 and "invalid_client" in errors else 400, *errors)
 
 
 @pytest.mark.spec(FAPI, "5.3.2.1")
@@ -86,10 +90,16 @@ def test_fapi2_security_profile_final_ensure_other_scope_order_succeeds(client: 
 
 @pytest.mark.spec("OpenID Connect Core 1.0", "5.5")
 def test_fapi2_security_profile_final_test_claims_parameter_identity_claims(client: FapiClient) -> None:
-    claims = '{"id_token": {"given_name": {"essential": true}}, "userinfo": {"family_name": {"essential": true}}}'
-    tokens = client.flow(claims=claims)
-    assert tokens["claims"]["given_name"] == "Ada"
-    assert client.call(tokens["access_token"]).json()["family_name"] == "Lovelace"
+    """Every standard claim that discovery lists, at both places, in every form; and one of no place that we know."""
+    known = [name for name in client.suite.discovery["claims_supported"] if name in STANDARD]
+    forms: tuple[Any, ...] = (None, {"essential": True}, {"essential": False})
+    wanted = {name: forms[index % 3] for index, name in enumerate(known)}
+    client.claimed = frozenset(known)
+    tokens = client.flow(claims=json.dumps({"id_token": wanted, "userinfo": wanted, "q7Zk1": {"p0Xw2": None}}))
+    person = client.call(tokens["access_token"]).json()
+    standard_claims(person)
+    assert set(person) == set(known), "not asked for, or withheld"
+    assert set(known) <= set(tokens["claims"])
 
 
 @pytest.mark.spec("RFC 9110", "11.1")

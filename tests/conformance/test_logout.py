@@ -11,7 +11,7 @@ import jwt
 import pytest
 
 from idp.courier import Courier
-from tests.provider import ISSUER
+from tests.provider import ISSUER, b64url
 
 from .browser import Browser
 from .discovery import checked
@@ -51,8 +51,10 @@ class Scene:
         assert error in (None, "login_required")
         return error is None
 
-    def stays(self) -> None:
-        """A page, nobody is sent away, and the person is signed in still."""
+    def stays(self, says: str) -> None:
+        """A page that says what was wrong, nobody is sent away, and the person is signed in still."""
+        assert self.browser.page.status == 400
+        assert says in self.browser.page.text
         assert not self.browser.left
         assert self.browser.page.headers["Content-Type"].startswith("text/html")
         assert self.signed_in()
@@ -86,30 +88,36 @@ def test_oidcc_rp_initiated_logout_discovery_endpoint_verification(suite: Suite)
 @pytest.mark.spec(RP, "2")
 @pytest.mark.spec(RP, "3")
 def test_oidcc_rp_initiated_logout(scene: Scene) -> None:
-    scene.logout(id_token_hint=scene.hint, post_logout_redirect_uri=AFTER, state="there and back")
-    scene.came_back({"state": ["there and back"]})
+    """The state as the suite makes it, with all of the punctuation that there is."""
+    state = "aB9" + "".join(
+        map(chr, (*range(33, 43), *range(44, 48), 58, *range(60, 65), *range(91, 97), *range(123, 127)))
+    )
+    scene.logout(id_token_hint=scene.hint, post_logout_redirect_uri=AFTER, state=state)
+    scene.came_back({"state": [state]})
 
 
 @pytest.mark.spec(RP, "3")
 def test_oidcc_rp_initiated_logout_bad_post_logout_redirect_uri(scene: Scene) -> None:
     scene.logout(id_token_hint=scene.hint, post_logout_redirect_uri="https://suite.example/bad", state="s")
-    assert scene.browser.page.status == 400
-    assert "post_logout_redirect_uri" in scene.browser.page.text
-    scene.stays()
+    scene.stays("post_logout_redirect_uri is not registered")
 
 
 @pytest.mark.spec(RP, "2")
 def test_oidcc_rp_initiated_logout_modified_id_token_hint(scene: Scene) -> None:
+    """Its algorithm made none, as the suite does; and a signature that is not its own."""
     head, claims, signature = scene.hint.split(".")
+    none = b64url(b'{"alg": "none"}')
+    scene.logout(id_token_hint=f"{none}.{claims}.", post_logout_redirect_uri=AFTER, state="s")
+    scene.stays("id_token_hint is not an ID token of ours")
     changed = ("A" if signature[5] != "A" else "B").join((signature[:5], signature[6:]))
     scene.logout(id_token_hint=f"{head}.{claims}.{changed}", post_logout_redirect_uri=AFTER, state="s")
-    scene.stays()
+    scene.stays("id_token_hint is not an ID token of ours")
 
 
 @pytest.mark.spec(RP, "2")
 def test_oidcc_rp_initiated_logout_no_id_token_hint(scene: Scene) -> None:
     scene.logout(post_logout_redirect_uri=AFTER, state="s")
-    scene.stays()
+    scene.stays("id_token_hint is missing")
 
 
 @pytest.mark.spec(RP, "2")
@@ -149,14 +157,18 @@ def test_oidcc_rp_initiated_logout_only_state(scene: Scene) -> None:
 @pytest.mark.spec(RP, "3")
 def test_oidcc_rp_initiated_logout_query_added_to_post_logout_redirect_uri(scene: Scene) -> None:
     scene.logout(id_token_hint=scene.hint, post_logout_redirect_uri=AFTER + "?foo=bar", state="s")
-    assert scene.browser.page.status == 400
-    scene.stays()
+    scene.stays("post_logout_redirect_uri is not registered")
 
 
 @pytest.mark.spec(RP, "2")
 def test_oidcc_rp_initiated_logout_bad_id_token_hint(scene: Scene) -> None:
-    scene.logout(id_token_hint="not a token", post_logout_redirect_uri=AFTER, state="s")
-    scene.stays()
+    """One that the client made itself; and one that is none."""
+    now = int(scene.suite.provider.clock.now().timestamp())
+    claims = {"iss": scene.client.client_id, "sub": "SubjectID", "aud": ISSUER, "nonce": "flibble"}
+    own = scene.client.signing.sign({**claims, "iat": now, "exp": now + 300})
+    for hint in (own, "not a token"):
+        scene.logout(id_token_hint=hint, post_logout_redirect_uri=AFTER, state="s")
+        scene.stays("id_token_hint is not an ID token of ours")
 
 
 # ── back-channel ──────────────────────────────────────────────────────────────────────────────────
@@ -178,6 +190,7 @@ def test_oidcc_backchannel_rp_initiated_logout(suite: Suite) -> None:
     Courier(suite.provider.flask.extensions["idp"].deliveries, 2).drain(threading.Event())
     (delivery,) = suite.host.at(path)
     assert delivery.headers["Content-Type"].startswith("application/x-www-form-urlencoded")
+    assert set(parse_qs(delivery.body)) == {"logout_token"}
     (token,) = parse_qs(delivery.body)["logout_token"]
     header = jwt.get_unverified_header(token)
     assert header["alg"] == "RS256"
@@ -186,6 +199,7 @@ def test_oidcc_backchannel_rp_initiated_logout(suite: Suite) -> None:
         issuer=ISSUER, options={"require": ["iat", "exp", "jti", "events"]},
     )  # fmt: skip
     assert claims["events"] == {EVENT: {}}
+    assert abs(claims["iat"] - suite.provider.clock.now().timestamp()) < 300
     assert "nonce" not in claims
     assert (claims["sub"], claims["sid"]) == (scene.tokens["claims"]["sub"], scene.tokens["claims"]["sid"])
 

@@ -177,6 +177,14 @@ def test_an_initial_access_token_is_asked_for(database: str) -> None:
         assert register(provider, **right).status_code == 201
 
 
+def test_who_has_an_initial_access_token_is_not_slowed(database: str) -> None:
+    token = SecretStr("initial-access-token-of-the-operator")
+    with running(database, client_registration="token", client_registration_token=token) as provider:
+        right = {"Authorization": f"Bearer {token.get_secret_value()}"}
+        empty = [register(provider, {"redirect_uris": []}, **right).status_code for _ in range(201)]
+        assert set(empty) == {400}
+
+
 # ── managing ──────────────────────────────────────────────────────────────────────────────────────
 
 
