@@ -222,6 +222,7 @@ _FAPI_CIBA = (
     "fapi-ciba-id1-ensure-wrong-client-id-in-backchannel-authorization-request",
     "fapi-ciba-id1-ensure-without-client-assertion-in-token-endpoint-request",
     "fapi-ciba-id1-ensure-without-client-assertion-in-backchannel-authorization-request",
+    "fapi-ciba-id1-ensure-invalid-client-assertions-in-backchannel-authorization-request-fail",
     "fapi-ciba-id1-ensure-client-assertion-signature-algorithm-in-backchannel-authorization-request-is-RS256-fails",
     "fapi-ciba-id1-ensure-client-assertion-signature-algorithm-in-token-endpoint-request-is-RS256-fails",
     "fapi-ciba-id1-ensure-client-assertion-with-iss-aud-to-token-endpoint-succeeds",

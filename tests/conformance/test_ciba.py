@@ -344,6 +344,24 @@ def test_fapi_ciba_id1_ensure_without_client_assertion_in_backchannel_authorizat
     refused(client.send({"request": client.signed(client.asked())}, assertion=None), "invalid_client")
 
 
+@pytest.mark.spec("RFC 7523", "3")
+def test_fapi_ciba_id1_ensure_invalid_client_assertions_in_backchannel_authorization_request_fail(client: Till) -> None:
+    wrong: dict[str, Any] = {
+        "sub": "wrong", "iss": "wrong", "aud": "https://other.example/", "exp": client.now - 300,
+    }  # fmt: skip
+    sent = [client.assertion(**{name: value}) for name, value in wrong.items()]
+    sent += [client.assertion(**{name: None}) for name in ("sub", "iss", "aud")]
+    good = client.assertion()
+    claims = jwt.decode(good, options={"verify_signature": False})
+    sent += [f"{good[:-9]}{'A' * 9}", jwt.encode(claims, None, "none")]
+    for assertion in sent:
+        refused(client.send({"request": client.signed(client.asked())}, assertion=assertion), "invalid_client")
+    for kind in ({}, {"client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:wrong"}):
+        request = {"request": client.signed(client.asked()), "client_assertion": client.assertion(), **kind}
+        refused(client.send(request, assertion=None), "invalid_client", "invalid_request")
+    client.flow()
+
+
 @pytest.mark.spec(FAPI_CIBA, "7.10")
 def test_fapi_ciba_id1_ensure_client_assertion_signature_algorithm_in_backchannel_authorization_request_is_RS256_fails(
     suite: Suite,

@@ -375,6 +375,12 @@ def test_fapi2_security_profile_final_dpop_negative_tests(client: FapiClient) ->
         assert client.call(token, proof=wrong).status_code == 401
     used = client.proof(api, "GET", token)
     assert [client.call(token, proof=used).status_code for _ in range(2)] == [200, 401]
+    scheme, _, rest = api.partition("://")
+    host, _, path = rest.partition("/")
+    for same in (f"{api}?a=b#c", f"{scheme.upper()}://{host.upper()}/{path}", f"{scheme}://{host}:443/{path}"):
+        assert client.call(token, proof=client.proof(same, "GET", token)).status_code == 200, same
+    more = client.proof(api, "GET", token, unknown="claim", headers={"unknown": "header"})
+    assert client.call(token, proof=more).status_code == 200
 
 
 @pytest.mark.spec(FAPI, "5.3.2.1")
