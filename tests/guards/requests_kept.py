@@ -65,7 +65,7 @@ GUARDS = (
         f"{_O}test_a_registered_reference_is_fetched",
     ),
     guard(
-        "B14", "the hash of what stands there", _JAR, "if not _is_hash_of(fragment, text):", "if False:",
+        "B14", "kept only under its hash", _JAR, 'if _is_hash_of(uri.partition("#")[2], text):', "if True:",
         f"{_O}test_a_registered_reference_is_fetched",
     ),
     guard(
