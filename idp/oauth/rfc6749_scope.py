@@ -9,7 +9,11 @@ from .requests import Parameters
 
 
 def scope_for_person(parameters: Parameters, client: Client) -> tuple[str, ...]:
-    """What is asked of what the client may ask for; unknown values are left out (Core 3.1.2.1)."""
+    """What is asked of what the client may ask for; unknown values are left out (Core 3.1.2.1).
+
+    Who sends no ``scope`` gets the default, which is none at all (section 3.3): a token that says for whom and
+    for which API it is, and what ``authorization_details`` allow. Agents whose API names no scopes ask so.
+    """
     text = parameters.get("scope", "")
     scope = parse_scope(text) if len(text) <= 2000 else None
     if scope is None:

@@ -168,21 +168,21 @@ def test_an_exchange_adds_none(provider: Provider, bank: App, ada: Browser) -> N
 # ── the account page ──────────────────────────────────────────────────────────────────────────────
 
 
-def test_the_account_page_tells_what_lives(alone: Provider) -> None:
-    alone.resource(BANK)
-    alone.services.authorization_details.create("payment", BANK, "Make this payment", MEMBERS)
-    app, ada = alone.register(trusted=True), alone.sign_in()
+def test_the_account_page_tells_what_lives(both: Provider) -> None:
+    both.resource(BANK)
+    both.services.authorization_details.create("payment", BANK, "Make this payment", MEMBERS)
+    app, ada = both.register(trusted=True), both.sign_in()
     for _ in range(2):
-        code = answer_of(alone.authorize(app, ada, **asked(PAY)))["code"]
-        tokens = answered(alone.redeem(app, code))
-    page = alone.visit(ada, "/account/apps").text
+        code = answer_of(both.authorize(app, ada, **asked(PAY)))["code"]
+        tokens = answered(both.redeem(app, code))
+    page = both.visit(ada, "/account/apps").text
     says(page)
     assert page.count("Make this payment") == 1, "once each"
-    with alone.stores.work():
-        alone.services.clients.update(app.id, {"authorization_details_types": ["other"]})
-    assert "Make this payment" not in alone.visit(ada, "/account/apps").text, "what it may no longer do"
-    with alone.stores.work():
-        alone.services.clients.update(app.id, {"authorization_details_types": None})
-    says(alone.visit(ada, "/account/apps").text)
-    assert alone.revoke(app, tokens["refresh_token"]).status_code == 200
-    assert "Make this payment" not in alone.visit(ada, "/account/apps").text, "what has ended"
+    with both.stores.work():
+        both.services.clients.update(app.id, {"authorization_details_types": ["other"]})
+    assert "Make this payment" not in both.visit(ada, "/account/apps").text, "what it may no longer do"
+    with both.stores.work():
+        both.services.clients.update(app.id, {"authorization_details_types": None})
+    says(both.visit(ada, "/account/apps").text)
+    assert both.revoke(app, tokens["refresh_token"]).status_code == 200
+    assert "Make this payment" not in both.visit(ada, "/account/apps").text, "what has ended"
