@@ -5,6 +5,9 @@ registered protocol claim (``sub``, ``iss``, ``sid`` …) can reach a token (CVE
 
 Section 5.2: what people read may be stored in several languages, as ``family_name#ja-Kana-JP``. Such a
 value is told to who asks for that very name, or prefers the language by ``claims_locales``.
+
+Section 5.5.1: what is asked for with a value is told only where it is that value. Looked at when a token is made
+(``services.profiles``): the token says names alone, for a value would be personal data in it.
 """
 
 from __future__ import annotations
@@ -60,6 +63,7 @@ def _in_language(own: Mapping[str, object], name: str, locales: Sequence[str]) -
                 return
 
 
+_PLACES = ("userinfo", "id_token")
 SCOPE_OF_CLAIM = {name: scope for scope, names in CLAIMS_OF_SCOPE.items() for name in names}
 
 
@@ -82,6 +86,35 @@ def requested(claims: Mapping[str, object], where: str) -> tuple[str, ...]:
     """Names asked for by the ``claims`` parameter for ``id_token`` or ``userinfo`` (section 5.5)."""
     members = claims.get(where)
     return tuple(name for name in members if _may_be_stored(name)) if isinstance(members, Mapping) else ()
+
+
+def asks_for_values(claims: Mapping[str, object]) -> bool:
+    """Is any claim of a person asked for with a value, or with one of several (section 5.5.1)?"""
+    return any(_wanted_values(claims, where, name) for where in _PLACES for name in requested(claims, where))
+
+
+def matching(claims: Mapping[str, object], user: User) -> dict[str, object]:
+    """``claims`` without what is asked for with values of which none is this person's (section 5.5.1)."""
+    kept: dict[str, object] = dict(claims)
+    for where in _PLACES:
+        members = claims.get(where)
+        if isinstance(members, Mapping):
+            fits = {name: _fits(_wanted_values(claims, where, name), user, name) for name in members}
+            kept[where] = {name: wish for name, wish in members.items() if fits[name]}
+    return kept
+
+
+def _wanted_values(claims: Mapping[str, object], where: str, name: str) -> Sequence[object]:
+    members = claims.get(where)
+    wish = members.get(name) if isinstance(members, Mapping) else None
+    values = wish.get("values") if isinstance(wish, Mapping) else None
+    return values if isinstance(values, list | tuple) else ()
+
+
+def _fits(wanted: Sequence[object], user: User, name: str) -> bool:
+    """Compared as JSON is: true is no 1."""
+    own = claims_of(user, [name]).get(name)
+    return not wanted or any(type(value) is type(own) and value == own for value in wanted)
 
 
 def claims_locales(claims: Mapping[str, object]) -> tuple[str, ...]:

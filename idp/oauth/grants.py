@@ -85,9 +85,14 @@ class Answering(BaseGrant, TokenEndpointMixin):
         )
 
     def bound(self, grant: Grant) -> Grant:
-        """By which name the client knows the person, who must prove what with the token, and who may exchange it."""
-        actor = may_act(self.request.client.client.exchange) if grant.user_id is not None else None
-        return replace(grant, subject=self._subject(grant), confirmation=self.request.confirmation, may_act=actor)
+        """By which name the client knows the person, and what it is told of them; who must prove what with the token,
+        and who may exchange it.
+        """
+        bound = replace(grant, subject=self._subject(grant), confirmation=self.request.confirmation)
+        if grant.user_id is None:
+            return bound
+        claims = self.server.services.profiles.matching(grant.claims, grant.user_id)
+        return replace(bound, claims=claims, may_act=may_act(self.request.client.client.exchange))
 
     def _subject(self, grant: Grant) -> str:
         """A client without a person is its own subject (RFC 9068 section 2.2)."""

@@ -121,7 +121,7 @@ def _members(value: Any) -> dict[str, Any]:
 
 
 def _request(member: Any) -> dict[str, Any] | None:
-    """Section 5.5.1: null, or an object with ``essential``, ``value``, ``values``; only strings are compared."""
+    """Section 5.5.1: null, or an object with ``essential``, ``value``, ``values``; texts, numbers, true and false."""
     if member is None:
         return None
     if not isinstance(member, dict):
@@ -131,9 +131,13 @@ def _request(member: Any) -> dict[str, Any] | None:
         kept["essential"] = True
     wanted = [member.get("value"), *(member["values"] if isinstance(member.get("values"), list) else [])]
     present = [item for item in wanted if item is not None][:20]
-    if present:  # a value that is no string is kept as one that nobody has: a demand nobody can meet
-        kept["values"] = [item if isinstance(item, str) and _plain(item) else "" for item in present]
+    if present:  # any other value is kept as one that nobody has: a demand nobody can meet
+        kept["values"] = [item if _comparable(item) else "" for item in present]
     return kept
+
+
+def _comparable(item: Any) -> bool:
+    return _plain(item) if isinstance(item, str) else isinstance(item, int) and abs(item) < 2**53
 
 
 def _plain(text: str) -> bool:
@@ -161,7 +165,7 @@ def _acr(parameters: Parameters, claims: Mapping[str, Any], client: Client) -> t
     """
     asked = claims.get("id_token", {}).get("acr") or {}
     if asked.get("values"):
-        return tuple(asked["values"]), bool(asked.get("essential"))
+        return tuple(_text(item) for item in asked["values"]), bool(asked.get("essential"))
     if "acr_values" in parameters:
         for_api = bool(parameters.lists["resource"]) or OPENID not in parameters.get("scope", "").split()
         return tuple(parameters["acr_values"].split()[:10]), for_api
@@ -170,6 +174,10 @@ def _acr(parameters: Parameters, claims: Mapping[str, Any], client: Client) -> t
 
 
 def _wanted_sub(claims: Mapping[str, Any]) -> str | None:
-    wanted = claims.get("id_token", {}).get("sub") or {}
-    values = wanted.get("values") or [None]
-    return values[0] if isinstance(values[0], str) else None
+    """One that is no text names nobody."""
+    values = (claims.get("id_token", {}).get("sub") or {}).get("values")
+    return _text(values[0]) if values else None
+
+
+def _text(item: Any) -> str:
+    return item if isinstance(item, str) else ""

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from uuid import UUID
 
+from ..domain.claims import asks_for_values, matching
 from ..domain.device import Origin
 from ..domain.event import SecurityEvent
 from ..domain.ports import Stores
@@ -44,6 +46,13 @@ class Profiles:
         self._stores.users.save(changed)
         self._record(held, claims, by, origin or Origin())
         return changed
+
+    def matching(self, claims: Mapping[str, object], user_id: UUID) -> Mapping[str, object]:
+        """What of a client's ``claims`` it is told of this person now (section 5.5.1). A look-up only if values ask."""
+        if not asks_for_values(claims):
+            return claims
+        user = self._stores.users.get(user_id)
+        return {} if user is None else matching(claims, user)
 
     def _record(self, held: User, claims: Mapping[str, object], by: str, origin: Origin) -> None:
         """Which entries changed, never what they say: the record outlives the person's data."""

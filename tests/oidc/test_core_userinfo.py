@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 
 import pytest
 from werkzeug.test import TestResponse
 
-from ..provider import API, App, Browser, Provider, answer_of, answered, refused
+from ..provider import API, App, Browser, Provider, answer_of, answered, claims_of, refused
 
 
 @pytest.fixture(scope="module")
@@ -189,3 +190,34 @@ def test_other_methods(provider: Provider, method: str) -> None:
     response = provider.http.open("/userinfo", base_url=provider.base, method=method)
     assert response.status_code == 405
     assert response.json["error"] == "invalid_request"
+
+
+@pytest.mark.spec("OpenID Connect Core 1.0", "5.5.1")
+@pytest.mark.parametrize(
+    ("wish", "told"),
+    [
+        ({"email": {"value": "ada@example.com"}}, {"email"}),
+        ({"email": {"value": "eve@example.com"}}, set()),
+        ({"email": {"essential": True, "value": "eve@example.com"}}, set()),
+        ({"email": {"values": ["eve@example.com", "ada@example.com"]}}, {"email"}),
+        ({"email": {"values": [7, ["ada@example.com"]]}}, set()),
+        ({"email_verified": {"value": True}}, {"email_verified"}),
+        ({"email_verified": {"value": False}}, set()),
+        ({"email_verified": {"value": 1}}, set()),
+        ({"email_verified": {"value": "true"}}, set()),
+        ({"nickname": {"value": "x"}, "email": None}, {"email"}),
+    ],
+)
+def test_a_claim_with_a_value_is_told_if_it_is_that(
+    provider: Provider, ada: Browser, wish: dict[str, Any], told: set[str]
+) -> None:
+    app = provider.register(trusted=True)
+    asked = json.dumps({"userinfo": wish, "id_token": wish})
+    tokens = answered(
+        provider.redeem(app, answer_of(provider.authorize(app, ada, scope="openid", claims=asked))["code"])
+    )
+    for found in (tokens, answered(provider.refresh(app, tokens["refresh_token"]))):
+        names = set(answered(provider.userinfo(found["access_token"]))) - {"sub"}
+        assert names == told
+        assert {"email", "email_verified", "nickname"} & set(claims_of(found["id_token"])) == told
+        assert claims_of(found["access_token"]).get("userinfo_claims", []) == sorted(told)
