@@ -54,16 +54,20 @@ class AuthenticationRequests:
         }
 
     def _hinted_sub(self, parameters: Parameters, claims: Mapping[str, Any], client: Client) -> UUID | None:
-        """Whose sign-in is wanted: the subject of ``id_token_hint``, or a ``sub`` asked for by value."""
-        subject = _wanted_sub(claims)
+        """Whose sign-in is wanted: the subject of ``id_token_hint``, and a ``sub`` asked for by value (3.1.2.2).
+
+        All of them must be met; of several values the first one is (they stand in order of preference).
+        """
+        wanted = _wanted_subs(claims)
         if (hint := parameters.get("id_token_hint")) is not None:
             try:
-                subject = str(self._id_tokens.read_hint(hint)["sub"])
+                wanted.append((str(self._id_tokens.read_hint(hint)["sub"]),))
             except TokenRejected:
                 raise invalid_request("id_token_hint is not an ID token of ours", _SECTION) from None
-        if subject is None:
+        if not wanted:
             return None
-        owner = self._subjects.owner(subject, client)
+        common = [subject for subject in wanted[0] if all(subject in others for others in wanted)]
+        owner = self._subjects.owner(common[0], client) if common else None
         return owner or UUID(int=0)  # nobody: whoever is signed in is not who was asked for
 
 
@@ -173,10 +177,10 @@ def _acr(parameters: Parameters, claims: Mapping[str, Any], client: Client) -> t
     return tuple(str(item) for item in default) if isinstance(default, list) else (), False
 
 
-def _wanted_sub(claims: Mapping[str, Any]) -> str | None:
-    """One that is no text names nobody."""
-    values = (claims.get("id_token", {}).get("sub") or {}).get("values")
-    return _text(values[0]) if values else None
+def _wanted_subs(claims: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    """By ``id_token`` and by ``userinfo`` (Core 5.5.1), best first. One that is no text names nobody."""
+    found = [(claims.get(where, {}).get("sub") or {}).get("values") for where in ("id_token", "userinfo")]
+    return [tuple(_text(value) for value in values) for values in found if values]
 
 
 def _text(item: Any) -> str:

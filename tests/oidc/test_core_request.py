@@ -244,6 +244,26 @@ def test_a_sub_asked_for_by_value_is_such_a_hint(provider: Provider, app: App, a
         sent_back(provider.authorize(app, ada, claims=asked(other), prompt="none"), "login_required")
 
 
+@pytest.mark.spec("OpenID Connect Core 1.0", "3.1.2.2")
+def test_who_is_wanted_in_two_ways_is_wanted_in_both(provider: Provider, app: App, ada: Browser) -> None:
+    """A hint does not undo the value that is asked for, nor does another member of ``claims``."""
+    bob = provider.sign_in(provider.person("bob@example.com"))
+    assert ada.user
+    assert bob.user
+    hint = provider.tokens(app, ada)["id_token"]
+    hers, his = str(ada.user.id), str(bob.user.id)
+
+    def answer(browser: Browser, hint: str | None, **places: object) -> dict[str, str]:
+        claims = json.dumps({where: {"sub": {"value": value}} for where, value in places.items()})
+        return answer_of(provider.authorize(app, browser, claims=claims, id_token_hint=hint, prompt="none"))
+
+    assert "code" in answer(ada, hint, id_token=hers, userinfo=hers)
+    for browser in (ada, bob):
+        assert answer(browser, hint, id_token=his)["error"] == "login_required"
+        assert answer(browser, None, id_token=hers, userinfo=his)["error"] == "login_required"
+        assert answer(browser, None, userinfo=7)["error"] == "login_required"
+
+
 @pytest.mark.parametrize("which", ["access_token", "altered", "unsigned"])
 def test_a_hint_that_is_none_of_our_id_tokens(provider: Provider, app: App, ada: Browser, which: str) -> None:
     tokens = provider.tokens(app, ada)
