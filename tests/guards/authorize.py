@@ -79,7 +79,7 @@ GUARDS = (
     guard(
         "B7", "no scope beyond the registration", "oauth/rfc6749_scope.py",
         "allowed = tuple(name for name in scope if name in client.scope)", "allowed = scope",
-        f"{_A}test_unknown_scopes_are_left_out_and_the_answer_says_so", f"{_WRONG}[only unknown scopes]",
+        f"{_WRONG}[only unknown scopes]",
     ),
     guard(
         "B7", "scope is words between spaces", "domain/scope.py",
@@ -157,11 +157,7 @@ GUARDS = (
     guard(
         "B15", "a token request only narrows", "oauth/rfc8707_resource.py",
         "if wanted and not set(wanted) <= {*tokens.audience(granted, scope, more), *more}:", "if False:",
-        "oauth/test_rfc6749_token.py::test_what_does_not_fit_gets_nothing_and_burns_nothing",
-    ),
-    guard(
-        "B15", "not too many of them", "oauth/rfc8707_resource.py", "if len(unique) > 20:", "if False:",
-        f"{_WRONG}[21 resources]",
+        "oauth/test_rfc6749_token.py::test_an_api_that_was_not_granted_is_not_had_by_naming_it",
     ),
     guard(
         "B16", "a value is not endless", "oauth/requests.py", "if len(name) > 128 or len(value) > MAX_VALUE:",
@@ -174,11 +170,11 @@ GUARDS = (
     ),
     guard(
         "B16 C18", "so many parameters and no more", "oauth/requests.py", ", max_num_fields=MAX_FIELDS)", ")",
-        "oauth/test_requests.py::test_bytes_are_parameters_or_an_invalid_request",
+        "oauth/test_requests.py::test_what_no_database_can_hold_or_nobody_means",
     ),
     guard(
         "B16", "so many scopes and no more", "oauth/rfc6749_scope.py",
-        "parse_scope(text) if len(text) <= 2000 else None", "parse_scope(text)", f"{_WRONG}[5000 scopes]",
+        "parse_scope(text) if len(text) <= 2000 else None", "parse_scope(text)", f"{_A}test_a_scope_has_an_end",
     ),
     guard(
         "B16", "claims nested without end", "oidc/core_request.py", "except (ValueError, RecursionError):",

@@ -331,6 +331,11 @@ def test_the_answer_is_a_303_with_code_state_and_iss_alone(provider: Provider, a
     assert "Access-Control-Allow-Origin" not in response.headers
 
 
+def test_a_scope_has_an_end(provider: Provider, ada: Browser) -> None:
+    """CVE-2026-4634: although each of its words is open to the app."""
+    sent_back(provider.authorize(provider.register(), ada, scope="openid " * 300), "invalid_scope")
+
+
 @pytest.mark.spec("RFC 6749", "3.3")
 def test_unknown_scopes_are_left_out_and_the_answer_says_so(provider: Provider, ada: Browser) -> None:
     """authlib.md trap 17: what is granted is said, and never more than was registered."""

@@ -157,8 +157,8 @@ def test_an_altered_code_is_unknown(provider: Provider, app: App, ada: Browser, 
 @pytest.mark.spec("RFC 6749", "10.5")
 @pytest.mark.parametrize("method", ["client_secret_basic", "client_secret_post", "none"])
 def test_another_apps_code_is_unknown_and_stays_good(provider: Provider, app: App, ada: Browser, method: str) -> None:
-    """CVE-2026-55672, CVE-2026-28513."""
-    thief = provider.register("Thief", token_endpoint_auth_method=method)
+    """CVE-2026-55672, CVE-2026-28513; also of an app that the same person uses, and trusts."""
+    thief = provider.register("Thief", token_endpoint_auth_method=method, trusted=True)
     code = provider.code(app, ada)
     with provider.nothing_changes():
         refused(provider.redeem(thief, code), 400, "invalid_grant")
@@ -169,7 +169,7 @@ def test_a_stranger_with_a_used_code_ends_nothing(provider: Provider, app: App, 
     """Only who passes every comparison is believed to be the app itself."""
     code = provider.code(app, ada)
     tokens = answered(provider.redeem(app, code))
-    thief = provider.register("Thief")
+    thief = provider.register("Thief", trusted=True)
     with provider.nothing_changes():
         refused(provider.redeem(thief, code), 400, "invalid_grant")
         refused(provider.redeem(app, code, code_verifier="x" * 43), 400, "invalid_grant")
@@ -208,6 +208,19 @@ def test_a_code_dies_with_its_session(alone: Provider) -> None:
     with alone.stores.work():
         alone.services.accounts.disable(ada.user)
     refused(alone.redeem(app, code), 400, "invalid_grant")
+
+
+@pytest.mark.spec("RFC 8707", "2.2")
+def test_an_api_that_was_not_granted_is_not_had_by_naming_it(alone: Provider) -> None:
+    """Although it exists: what a person was asked for is what there is."""
+    alone.resource("https://granted.example", granted_read="Read what was granted")
+    alone.resource("https://other.example", other_read="Read something else")
+    app, ada = alone.register(), alone.sign_in()
+    code = alone.code(app, ada, scope="openid granted:read")
+    with alone.nothing_changes():
+        refused(alone.redeem(app, code, resource="https://other.example"), 400, "invalid_target")
+    narrowed = answered(alone.redeem(app, code, resource="https://granted.example"))
+    assert claims_of(narrowed["access_token"])["aud"] == "https://granted.example"
 
 
 @pytest.mark.promise("P1")
