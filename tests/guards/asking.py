@@ -103,11 +103,6 @@ GUARDS = (
         f"{_U}test_a_token_without_openid_is_not_enough",
     ),
     guard(
-        "J9 D7 H6", "a deleted client's tokens are dead", "services/tokens.py",
-        "if client is None or client.disabled_at is not None or issued_at < int(client.created_at.timestamp()):",
-        "if client is None:", "oauth/test_rfc6749_token.py::test_what_ended_with_its_client_stays_ended",
-    ),
-    guard(
         "D7 H6", "what was issued before a client was disabled stays dead", "services/tokens.py",
         "if revoked_at is not None and issued_at <= revoked_at.timestamp():", "if False:",
         "oauth/test_rfc6749_token.py::test_what_ended_with_its_client_stays_ended",

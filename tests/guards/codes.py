@@ -83,7 +83,7 @@ GUARDS = (
         "C15", "client_credentials not for public clients", "oauth/rfc6749_grants.py",
         "if GrantType.CLIENT_CREDENTIALS not in client.grant_types or client.public:",
         "if GrantType.CLIENT_CREDENTIALS not in client.grant_types:",
-        f"{_T}test_not_for_public_clients_and_not_without_the_grant",
+        f"{_T}test_a_public_client_that_has_the_grant_all_the_same_gets_nothing",
     ),
     guard(
         "C15", "nor can they register for it", "domain/client_metadata.py",
@@ -119,7 +119,8 @@ GUARDS = (
     guard(
         "H6 C3", "a code dies with its session", "services/codes.py",
         "        session = self._stores.sessions.lock_live(found.session_id, now)\n",
-        "        session = self._stores.sessions.get(found.session_id)\n", f"{_T}test_a_code_dies_with_its_session",
+        "        session = self._stores.sessions.get(found.session_id)\n",
+        f"{_T}test_a_code_dies_with_the_sign_in_that_it_came_of",
     ),
     guard(
         "D7", "a withdrawn consent makes no tokens", "services/founding.py",

@@ -16,16 +16,16 @@ GUARDS = (
     guard(
         "B13", "the client in it is the client that asks", _JAR,
         'if claims["client_id"] != client.client_id or claims.get("iss", client.client_id) != client.client_id:',
-        "if False:", f"{_O}test_who_signed_is_the_client",
+        "if False:", f"{_O}test_what_is_wrong_inside_is_told_to_the_app[another client inside]",
     ),
     guard(
         "B13", "a client assertion is no request", _JAR, 'if claims.get("sub") == client.client_id:', "if False:",
-        f"{_O}test_who_signed_is_the_client",
+        f"{_O}test_what_is_wrong_inside_is_told_to_the_app[a client assertion]",
     ),
     guard(
         "B13", "for us, if for anybody", _JAR,
         'audience=self._issuer if strict or "aud" in _unverified(text) else None', "audience=None",
-        f"{_O}test_who_signed_is_the_client",
+        f"{_O}test_what_is_wrong_inside_is_told_to_the_app[for another server]",
     ),
     guard(
         "B13", "by the registered algorithm", _JAR,
@@ -56,13 +56,11 @@ GUARDS = (
     ),
     guard(
         "B13 X8", "what was pushed unsigned stays unsigned", _PAR, "if must_sign(client) and not found.signed:",
-        "if False:", f"{_P}test_a_changed_registration_counts_when_the_reference_is_used",
+        "if False:", f"{_P}test_what_was_pushed_unsigned_is_not_taken_for_signed",
     ),
     guard(
         "B14", "only registered addresses are fetched", _JAR, "        if not _registered(uri, client):\n",
-        "        if False:\n",
-        "oauth/test_rfc6749_authorize.py::test_what_is_wrong_is_told_to_the_app_with_state_and_iss[request_uri]",
-        f"{_O}test_a_registered_reference_is_fetched",
+        "        if False:\n", f"{_O}test_a_registered_reference_is_fetched",
     ),
     guard(
         "B14", "kept only under its hash", _JAR, 'if _is_hash_of(uri.partition("#")[2], text):', "if True:",
@@ -109,7 +107,7 @@ GUARDS = (
     ),
     guard(
         "N1", "no reference is pushed", _PAR, 'if "request_uri" in parameters:', "if False:",
-        f"{_P}test_no_credential_and_no_reference_is_kept",
+        f"{_P}test_a_bad_request_is_not_kept",
     ),
     guard(
         "N1", "no credential is kept", _PAR, "for name, value in parameters.pairs if name not in _CREDENTIALS])",

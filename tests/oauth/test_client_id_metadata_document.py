@@ -341,9 +341,9 @@ def test_one_with_a_key_proves_itself_by_it(open_to_all: Provider, site: Site, a
     jwks = {"keys": [jose.public_jwk(key, "ES256")]}
     app = app_at(open_to_all, site.publish(token_endpoint_auth_method="private_key_jwt", jwks=jwks))
 
-    def proof(signed_by: Any = key) -> dict[str, str]:
+    def proof(signed_by: Any = key, aud: str = ISSUER) -> dict[str, str]:
         now = int(open_to_all.clock.now().timestamp())
-        claims = {"iss": app.id, "sub": app.id, "aud": ISSUER, "iat": now, "exp": now + 60, "jti": os.urandom(8).hex()}
+        claims = {"iss": app.id, "sub": app.id, "aud": aud, "iat": now, "exp": now + 60, "jti": os.urandom(8).hex()}
         signer = jose.Signer(str(jwks["keys"][0]["kid"]), "ES256", signed_by)
         return {
             "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
@@ -352,6 +352,7 @@ def test_one_with_a_key_proves_itself_by_it(open_to_all: Provider, site: Site, a
 
     asked = open_to_all.request(app)
     refused(open_to_all.post("/par", asked | proof(jose.generate("ES256"))), 401, "invalid_client")
+    refused(open_to_all.post("/par", asked | proof(aud=f"{ISSUER}/par")), 401, "invalid_client")
     assert open_to_all.post("/par", asked | proof()).status_code == 201
     code = open_to_all.code(app, ada)
     form = {"grant_type": "authorization_code", "code": code, "redirect_uri": CALLBACK, "code_verifier": VERIFIER}

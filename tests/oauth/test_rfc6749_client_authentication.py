@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import string
 from typing import Any
 
 import pytest
@@ -85,6 +86,7 @@ def wrong(app: App, poster: App, public: App) -> dict[str, tuple[dict[str, str],
         "no base64": ({"Authorization": "Basic"}, {}),
         "empty": ({"Authorization": "Basic "}, {}),
         "loose base64": ({"Authorization": basic(app.id, secret)["Authorization"].rstrip("=") + "==="}, {}),
+        "other unused bits": ({"Authorization": other_bits(basic(app.id, secret)["Authorization"])}, {}),
         "base64 with a space": ({"Authorization": basic(app.id, secret)["Authorization"][:20] + " " +
                                  basic(app.id, secret)["Authorization"][20:]}, {}),
         "base64url": ({"Authorization": "Basic " + base64.urlsafe_b64encode(b"\xfb\xff:x").decode()}, {}),
@@ -103,10 +105,19 @@ def wrong(app: App, poster: App, public: App) -> dict[str, tuple[dict[str, str],
     }  # fmt: skip
 
 
+def other_bits(spelled: str) -> str:
+    """The same bytes in another spelling: two bits of the last character before the padding are nobody's."""
+    alphabet = string.ascii_uppercase + string.ascii_lowercase + string.digits + "+/"
+    assert spelled.endswith("=")
+    assert not spelled.endswith("==")
+    return f"{spelled[:-2]}{alphabet[alphabet.index(spelled[-2]) ^ 1]}="
+
+
 NAMES = [
     "nothing", "unknown client", "wrong secret", "no secret", "no colon", "no name", "prefix of the secret", "longer",
     "other case", "secret of another", "its hash", "non-ASCII secret", "NUL in the name", "NUL encoded", "bad UTF-8",
-    "bad UTF-8 encoded", "junk base64", "no base64", "empty", "loose base64", "base64 with a space", "base64url",
+    "bad UTF-8 encoded", "junk base64", "no base64", "empty", "loose base64",
+    "other unused bits", "base64 with a space", "base64url",
     "huge", "Bearer", "Digest", "post where Basic is registered", "Basic where post is registered", "client_id alone",
     "post without a name", "post with a wrong secret", "public with a secret", "public by Basic",
     "public by Basic without secret", "unknown public",

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
 
 import pytest
 
-from idp.domain.client import ClientOrigin
+from idp.domain.client import AuthMethod, ClientOrigin
+from idp.domain.session import EndReason, ThisSession
 
 from ..provider import (
     API,
@@ -237,6 +239,17 @@ def test_a_code_is_worth_no_more_than_the_consent_behind_it(alone: Provider) -> 
     refused(alone.redeem(app, narrow), 400, "invalid_grant")
 
 
+@pytest.mark.promise("P1")
+def test_a_code_dies_with_the_sign_in_that_it_came_of(alone: Provider) -> None:
+    """Signing out uses no code up: that its session lives is asked when it is redeemed."""
+    app, ada = alone.register(), alone.sign_in()
+    assert ada.session
+    code = alone.code(app, ada)
+    with alone.stores.work():
+        alone.services.sessions.end_session(ThisSession(ada.session.id), EndReason.SIGNED_OUT, by="user:ada")
+    refused(alone.redeem(app, code), 400, "invalid_grant")
+
+
 # ── what a request must look like ─────────────────────────────────────────────────────────────────
 
 
@@ -388,6 +401,14 @@ def test_not_for_public_clients_and_not_without_the_grant(provider: Provider, ap
     refused(provider.credentials(app), 400, "unauthorized_client")
     public = provider.register(token_endpoint_auth_method="none")
     refused(provider.credentials(public), 400, "unauthorized_client")
+
+
+@pytest.mark.spec("RFC 6749", "4.4")
+def test_a_public_client_that_has_the_grant_all_the_same_gets_nothing(alone: Provider) -> None:
+    """No registration ends in one; a row that somebody else wrote might."""
+    app = alone.register("Machine", redirect_uris=[], grant_types=["client_credentials"])
+    alone.stores.clients.save(replace(app.client, token_endpoint_auth_method=AuthMethod.NONE))
+    refused(alone.post("/token", {"grant_type": "client_credentials", "client_id": app.id}), 400, "unauthorized_client")
 
 
 def test_a_self_registered_client_earns_no_scope_of_an_api(provider: Provider, machine: App) -> None:

@@ -143,6 +143,8 @@ def test_a_certificate_over_a_registered_key(behind: Provider) -> None:
     assert ask(behind, app, SELF.header).status_code == 200
     for wrong in (None, MINE.header, certificate("self").header):
         refused(ask(behind, app, wrong), 401, "invalid_client")
+    with behind.clock.later(50 * 365 * 86400):
+        refused(ask(behind, app, SELF.header), 401, "invalid_client")
 
 
 @pytest.mark.spec("RFC 9440", "2.2")

@@ -249,6 +249,16 @@ def test_a_changed_registration_counts_when_the_reference_is_used(provider: Prov
     a_page(use(provider, app, ada, uri))
 
 
+@pytest.mark.spec("RFC 9101", "10.5")
+def test_what_was_pushed_unsigned_is_not_taken_for_signed(provider: Provider, ada: Browser) -> None:
+    """Of an app that is bound to sign since then."""
+    app = provider.register(trusted=True)
+    uri = pushed(provider, app)
+    with provider.stores.work():
+        provider.services.clients.update(app.id, {"require_signed_request_object": True})
+    a_page(use(provider, app, ada, uri))
+
+
 @pytest.mark.spec("RFC 9126", "5")
 def test_an_operator_may_bind_everybody_to_push(database: str) -> None:
     with running(database, require_pushed_requests=True, pushed_request_life=5) as provider:
