@@ -186,6 +186,13 @@ def test_a_token_has_one_spelling() -> None:
         verify(other)
 
 
+@pytest.mark.spec("RFC 7517", "9.2")
+@pytest.mark.parametrize("alg", jose.ASYMMETRIC)
+def test_what_is_published_of_a_key_is_public(alg: str) -> None:
+    members = set(jose.public_jwk(jose.generate(alg), alg))
+    assert members <= {"kty", "kid", "alg", "use", "n", "e", "crv", "x", "y"}
+
+
 def test_what_is_right_is_accepted() -> None:
     assert verify(token())["sub"] == "ada"
     assert verify(token(aud=[AUDIENCE, ISSUER]))["aud"] == [AUDIENCE, ISSUER]

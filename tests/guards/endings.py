@@ -29,17 +29,8 @@ GUARDS = (
         "domain/test_client_metadata.py::test_nor_as_the_place_to_go_after_signing_out",
     ),
     guard(
-        "H2", "client_id is the hint's", _OUT, "if named is not None and hinted is not None and named != hinted:",
-        "if False:", f"{_L}test_nor_a_registered_one_for_whom_it_is_not",
-    ),
-    guard(
         "H2", "client_id alone leads nowhere by itself", _OUT, "if target is None or not (asked.hinted or after_form):",
         "if target is None:", f"{_L}test_whoever_is_not_signed_in_is_led_on_or_told",
-    ),
-    guard(
-        "H2 K13", "a disabled app leads nowhere", _OUT,
-        "client = found if found is not None and found.disabled_at is None else None", "client = found",
-        f"{_L}test_nor_a_registered_one_for_whom_it_is_not",
     ),
     guard(
         "H2 B8", "no repeated parameter", _OUT, "        refuse_repeats(parameters)\n", "",
@@ -109,13 +100,6 @@ GUARDS = (
     guard(
         "H7", "the others, and not this one", "storage/endings.py", "(_S.user_id == _USER) & (_S.device_id != _DEVICE)",
         "_S.user_id == _USER", "storage/test_endings.py::test_each_target",
-    ),
-    guard(
-        "H6 D12", "what is outstanding is used up", "storage/endings.py",
-        "        for table, aimed in ((codes, aim.codes), (polled_requests, aim.polled))\n        if aimed is "
-        "not None\n",
-        "        for table, aimed in ((codes, aim.codes), (polled_requests, aim.polled))\n        if aimed is False\n",
-        "storage/test_endings.py::test_outstanding_codes_are_used_up",
     ),
     guard(
         "H6 K4", "a new password ends everything", "services/accounts.py",

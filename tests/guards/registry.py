@@ -51,6 +51,10 @@ NOTHING_TO_REMOVE: Mapping[str, tuple[str, tuple[str, ...]]] = {
             "tests/web/test_consent.py::test_nothing_is_allowed_that_was_not_asked",
         ),
     ),
+    "G8": (
+        "a consent's row is found by the ids of the person and of the client; there is no other way to it",
+        ("tests/storage/test_people.py::test_consent_grows_until_withdrawn",),
+    ),
     "I8": (
         "the scope of a device's token request is not read",
         ("tests/oauth/test_rfc8628_device.py::test_only_what_was_approved_is_granted",),
@@ -67,9 +71,17 @@ NOTHING_TO_REMOVE: Mapping[str, tuple[str, tuple[str, ...]]] = {
         "every statement is built before there is a request, and its values are bound",
         ("tests/oauth/test_requests.py::test_nothing_strange_is_a_500_or_changes_a_row",),
     ),
+    "M3": (
+        "no page renders an exception, and there is no debugger",
+        ("tests/test_app.py::test_an_unexpected_error_tells_nothing_and_logs_no_secret",),
+    ),
     "M4": (
         "routes name their methods, and nothing overrides one",
         ("tests/oauth/test_rfc6749_token.py::test_only_post",),
+    ),
+    "M7": (
+        "a line of the log is one JSON object, written by an encoder",
+        ("tests/test_logs.py::test_a_path_cannot_forge_a_line",),
     ),
     "M10": (
         "there is one router, and it decodes once",

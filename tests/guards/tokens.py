@@ -10,10 +10,7 @@ _SIGNATURE = "if not _verifies(signed.encode(), found, _bytes(signature)):"
 _KEY = "if found is None or found.alg != alg or not _long_enough(found.key):"
 
 GUARDS = (
-    guard(
-        "E1 E2 E6", "the signature is verified", "jose.py", _SIGNATURE, "if False:", f"{_JOSE}[altered claims]",
-        f"{_JOSE}[signed by another]", "oidc/test_core_userinfo.py::test_what_is_no_token",
-    ),
+    guard("E1 E2 E6", "the signature is verified", "jose.py", _SIGNATURE, "if False:", f"{_JOSE}[signed by another]"),
     guard(
         "E1 E2 C11", "one of four algorithms, and the key's", "jose.py", " or alg not in ASYMMETRIC:", ":",
         f"{_JOSE}[alg 'none']", f"{_JOSE}[alg 'HS256']",
@@ -32,21 +29,11 @@ GUARDS = (
         "E6 E8", "a compact JWS, and no longer than one", "jose.py",
         '    if len(token) > MAX_TOKEN or not _COMPACT.fullmatch(token):\n        raise TokenRejected("not a '
         'compact JWS")\n    signed, _, signature',
-        "    signed, _, signature", f"{_JOSE}[padding]", f"{_JOSE}[too long]",
+        "    signed, _, signature", f"{_JOSE}[too long]",
     ),
     guard(
         "E7", "no crit and no b64", "jose.py", ' or "crit" in header or "b64" in header:', ":",
         f"{_JOSE}[unknown crit]", f"{_JOSE}[b64 false]",
-    ),
-    guard(
-        "E8", "a header nested without end", "jose.py",
-        "header = json.loads(_bytes(segment).decode())\n    except (ValueError, RecursionError)",
-        "header = json.loads(_bytes(segment).decode())\n    except (ValueError)", f"{_JOSE}[header deep]",
-    ),
-    guard(
-        "E8", "claims nested without end", "jose.py",
-        "claims = json.loads(payload.decode())\n    except (ValueError, RecursionError)",
-        "claims = json.loads(payload.decode())\n    except (ValueError)", f"{_JOSE}[claims deep]",
     ),
     guard(
         "E8 E6", "times are integers", "jose.py", "if name in claims and type(claims[name]) is not int:", "if False:",
@@ -58,8 +45,7 @@ GUARDS = (
     ),
     guard(
         "E9 E13 C5 H9", "the type is compared", "jose.py", "    if found_typ not in typ:\n", "    if False:\n",
-        f"{_JOSE}[typ 'JWT']", "oidc/test_core_userinfo.py::test_other_tokens_of_ours_are_none",
-        "oidc/test_backchannel_logout.py::test_a_logout_token_is_good_for_nothing_else",
+        f"{_JOSE}[typ 'JWT']",
     ),
     guard(
         "E13", "the issuer is compared", "jose.py", 'if issuer is not None and claims.get("iss") != issuer:',
@@ -72,16 +58,6 @@ GUARDS = (
     guard(
         "E13", "the audience is compared", "jose.py", " or audience not in named:", ":", f"{_JOSE}[aud of another]",
         f"{_JOSE}[aud list of others]",
-    ),
-    guard(
-        "E13", "an audience is text or a list of it", "jose.py", "named = [found] if isinstance(found, str) else found",
-        "named = found", f"{_JOSE}[aud prefix]",
-        layers=(
-            removal(
-                "jose.py", "if not isinstance(named, list) or not all(isinstance(name, str) for name in named) or",
-                "if",
-            ),
-        ),
     ),
     guard(
         "E13", "what is required is there", "jose.py", " or any(claims.get(name) is None for name in require):", ":",
@@ -129,7 +105,7 @@ GUARDS = (
         "E10", "published is what is public", "jose.py",
         "jwk: dict[str, Any] = _ALGORITHMS[alg].to_jwk(key.public_key(), as_dict=True)",
         "jwk: dict[str, Any] = _ALGORITHMS[alg].to_jwk(key, as_dict=True)",
-        "oidc/test_discovery.py::test_the_key_set_is_public_in_every_member",
+        "test_jose.py::test_what_is_published_of_a_key_is_public",
         layers=(
             removal(
                 "jose.py", 'return {**members, "kid": thumbprint(members)', 'return {**jwk, "kid": thumbprint(members)',
@@ -139,12 +115,6 @@ GUARDS = (
     guard(
         "E9", "an access token says what it is", "oauth/rfc9068_access_token.py", 'TYP = "at+jwt"', 'TYP = "JWT"',
         f"{_T}test_an_access_token_says_what_rfc_9068_wants_and_nothing_about_the_person",
-    ),
-    guard(
-        "E9 D15 C5", "only an access token is read as one", "oauth/rfc9068_access_token.py",
-        "token, self._keys.find, typ=(TYP,)", 'token, self._keys.find, typ=(TYP, "JWT", "logout+jwt")',
-        "oauth/test_rfc7662_introspection.py::test_codes_and_id_tokens_are_inactive",
-        "oidc/test_backchannel_logout.py::test_a_logout_token_is_good_for_nothing_else",
     ),
     guard(
         "E9", "jti in every one", "oauth/rfc9068_access_token.py", '"jti": self._randomness.uuid().hex, ', "",
