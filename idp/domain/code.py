@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import Enum
 from uuid import UUID
 
 
@@ -38,3 +39,11 @@ class AuthorizationCode:
     expires_at: datetime
     used_at: datetime | None = None
     client_session_id: UUID | None = None
+
+
+class Redeemed(Enum):
+    """What one statement made of a code (``ports.Redemptions``)."""
+
+    NOT = "nothing was done"
+    IN_VAIN = "the code is used up, and its Session has ended meanwhile"
+    DONE = "the code is used up, and what it stands for is there"

@@ -54,16 +54,11 @@ class CodeGrant(Answering, AuthorizationCodeGrant):
         return _LoadedCode(loaded)
 
     def authenticate_user(self, authorization_code: _LoadedCode) -> bool:
-        """The atomic claim, and what it creates.
-
-        Everything that must be looked up for the answer is, before the code is used up for good: an
-        honest client whose answer fails may try again, and not be taken for a replay.
-        """
-        with self.server.services.work():
-            grant = self.server.services.codes.redeem(
-                authorization_code.code, self.request.client.client, self.request.confirmation
-            )
-            self.grant = self.addressed(grant)
+        """The atomic claim, and what it creates; whom the answer is for is looked up before that."""
+        codes, found, client = self.server.services.codes, authorization_code.code, self.request.client.client
+        codes.refuse_used(found)
+        grant = self.addressed(codes.prospect(found, client))
+        self.grant = codes.redeem(found, client, self.request.confirmation, grant)
         return True
 
     def delete_authorization_code(self, authorization_code: _LoadedCode) -> None:

@@ -1,23 +1,27 @@
 """Authorization codes: issued once consent stands, redeemed once (RFC 6749 sections 4.1.2 and 4.1.3).
 
 Order in redemption, and why: the edge authenticates the client and compares redirect_uri and PKCE
-against ``load``ed facts first, so a wrong verifier burns nothing; then one atomic claim decides which
-of several redemptions wins; only someone who passed all comparisons can trigger the ending that a
-replay causes, so a stranger who merely saw a code can do no harm with it.
+against ``load``ed facts first, so a wrong verifier burns nothing; then everything that must be looked up
+for the answer (``prospect``), so that an honest client whose answer fails may try again and is not taken
+for a replay; then one atomic claim decides which of several redemptions wins; only someone who passed all
+comparisons can trigger the ending that a replay causes, so a stranger who merely saw a code can do no harm
+with it.
 
-The ending of a replay is committed although the answer is an error (``persist``).
+The common case, a client's first code of a Session, is one statement outside any transaction
+(``ports.Redemptions``). It does all or nothing; where nothing, a transaction does it step by step, and
+finds out why. The ending of a replay is committed although the answer is an error (``persist``).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from ..domain.claims import requested, scope_with_claims
 from ..domain.client import Client
-from ..domain.code import AuthorizationCode
+from ..domain.code import AuthorizationCode, Redeemed
 from ..domain.device import Device
 from ..domain.interaction import AuthorizationRequest
 from ..domain.master_key import MasterKeys
@@ -79,6 +83,14 @@ def still_allowed(scope: tuple[str, ...], client: Client) -> tuple[str, ...]:
     return kept
 
 
+@dataclass(frozen=True, slots=True)
+class _Created:
+    """What a redemption has created."""
+
+    sid: UUID
+    refresh_token: str | None
+
+
 class Codes:
     """Issue and redeem."""
 
@@ -113,17 +125,66 @@ class Codes:
             raise invalid_grant("the code is unknown, expired or was issued to another client", "RFC 6749 5.2")
         return found
 
-    def redeem(self, found: AuthorizationCode, client: Client, confirmation: Mapping[str, str]) -> Grant:
-        """Use a compared code up and create what it stands for. In the caller's transaction."""
+    def refuse_used(self, found: AuthorizationCode) -> None:
+        """A compared code that was used before ends what it gave, whatever else stands against it."""
+        if found.used_at is not None:
+            with self._stores.work():
+                raise self._not_claimed(found)
+
+    def prospect(self, found: AuthorizationCode, client: Client) -> Grant:
+        """What redeeming a compared code will grant, but for the ``sid`` and the refresh token."""
+        return Grant(
+            client_id=client.client_id, user_id=found.user_id, user=self._asked_for(found),
+            scope=still_allowed(found.scope, client), resources=found.resources, auth_time=found.auth_time,
+            acr=found.acr, amr=found.amr, nonce=found.nonce, claims=found.claims,
+            authorization_details=found.authorization_details,
+        )  # fmt: skip
+
+    def redeem(
+        self, found: AuthorizationCode, client: Client, confirmation: Mapping[str, str], grant: Grant
+    ) -> Grant:  # fmt: skip
+        """Use a compared code up and create what it stands for; ``grant`` with what was created.
+
+        Raises ProtocolError. Opens its own transaction where one statement does not do.
+        """
+        created = self._at_once(found, client, confirmation)
+        if created is None:
+            with self._stores.work():
+                created = self._step_by_step(found, client, confirmation)
+        return replace(grant, sid=created.sid, refresh_token=created.refresh_token)
+
+    # ── inside ───────────────────────────────────────────────────────────────────────────────────
+
+    def _at_once(
+        self, found: AuthorizationCode, client: Client, confirmation: Mapping[str, str]
+    ) -> _Created | None:  # fmt: skip
+        """None if nothing has been done: not everything was as it mostly is, or the database cannot do it so."""
+        if _installed(found, client):
+            return None
+        now, sid = self._stores.clock.now(), self._stores.randomness.uuid()
+        family = self._founding.family(found, sid, client, now, confirmation, found.authorization_details)
+        client_session = self._founding.client_session(
+            sid, found, client, now, session_id=found.session_id, device_id=found.device_id
+        )
+        consent = None if client.trusted else scope_with_claims(found.scope, found.claims)
+        outcome = self._stores.redemptions.at_once(found.code_hash, client, consent, client_session, family, now)
+        if outcome is Redeemed.NOT:
+            return None
+        if outcome is Redeemed.IN_VAIN:
+            raise _session_ended()
+        return _Created(sid, self._founding.first_token(family))
+
+    def _step_by_step(
+        self, found: AuthorizationCode, client: Client, confirmation: Mapping[str, str]
+    ) -> _Created:  # fmt: skip
         now = self._stores.clock.now()
         self._founding.hold_consent(found.user_id, client, scope_with_claims(found.scope, found.claims))
-        scope = still_allowed(found.scope, client)
         sid = self._stores.randomness.uuid()
         if not self._stores.codes.claim(found.code_hash, now, sid):
             raise self._not_claimed(found)
         session = self._stores.sessions.lock_live(found.session_id, now)
         if session is None:
-            raise invalid_grant("the session of this code has ended", "RFC 6749 5.2", persist=True)
+            raise _session_ended()
         joined = self._stores.client_sessions.join(
             self._founding.client_session(
                 sid, found, client, now, session_id=session.id, device_id=self._device(found, session, client, now)
@@ -131,17 +192,8 @@ class Codes:
         )
         if joined.id != sid:
             self._stores.codes.redeemed(found.code_hash, joined.id)
-        return Grant(
-            client_id=client.client_id, user_id=found.user_id, user=self._asked_for(found),
-            sid=joined.id, scope=scope, resources=found.resources, auth_time=found.auth_time, acr=found.acr,
-            amr=found.amr, nonce=found.nonce, claims=found.claims,
-            authorization_details=found.authorization_details,
-            refresh_token=self._founding.refresh_token(
-                found, joined, client, now, confirmation, found.authorization_details
-            ),
-        )  # fmt: skip
-
-    # ── inside ───────────────────────────────────────────────────────────────────────────────────
+        token = self._founding.refresh_token(found, joined, client, now, confirmation, found.authorization_details)
+        return _Created(joined.id, token)
 
     def _device(self, found: AuthorizationCode, session: Session, client: Client, now: datetime) -> UUID:
         """Where the app will work: in the browser, or as an installation that lives on without it (RFC 8252).
@@ -150,7 +202,7 @@ class Codes:
         browser that they signed in with, and end either alone. If the client session exists already, it keeps
         its device, and a second one, which holds nothing, is swept.
         """
-        if client.application_type != "native" or not offline(found.scope, client):
+        if not _installed(found, client):
             return session.device_id
         installation = Device(
             id=self._stores.randomness.uuid(), user_id=found.user_id, secret_hash=None, name=client.client_name,
@@ -170,5 +222,14 @@ class Codes:
         return invalid_grant("the code was used before; what it gave has been ended", "RFC 6749 4.1.2", persist=True)
 
     def _asked_for(self, found: AuthorizationCode) -> User | None:
-        """The person, where the ID token is to say something of them: looked up while a failure undoes all."""
+        """The person, where the ID token is to say something of them."""
         return self._stores.users.get(found.user_id) if requested(found.claims, "id_token") else None
+
+
+def _installed(found: AuthorizationCode, client: Client) -> bool:
+    """Is it a device of its own that the app will work on?"""
+    return client.application_type == "native" and offline(found.scope, client)
+
+
+def _session_ended() -> ProtocolError:
+    return invalid_grant("the session of this code has ended", "RFC 6749 5.2", persist=True)

@@ -74,7 +74,17 @@ class Founding:
         self, granted: Granted, joined: ClientSession, client: Client, now: datetime, confirmation: Mapping[str, str],
         authorization_details: tuple[Mapping[str, object], ...] = (),
     ) -> str | None:  # fmt: skip
-        """The first token of a new family, None for a client that is not registered to refresh.
+        """The first token of a new family, None for a client that is not registered to refresh."""
+        family = self.family(granted, joined.id, client, now, confirmation, authorization_details)
+        if family is not None:
+            self._stores.refresh_families.add(family)
+        return self.first_token(family)
+
+    def family(
+        self, granted: Granted, sid: UUID, client: Client, now: datetime, confirmation: Mapping[str, str],
+        authorization_details: tuple[Mapping[str, object], ...] = (),
+    ) -> RefreshFamily | None:  # fmt: skip
+        """A family for the client session ``sid``, not kept yet; None for a client that is not registered to refresh.
 
         A public client's family is bound to whatever ``confirmation`` says (RFC 9449 section 5, RFC 8705
         section 4); a confidential client proves itself with every refresh, and may change its keys.
@@ -82,8 +92,8 @@ class Founding:
         if GrantType.REFRESH_TOKEN not in client.grant_types:
             return None
         settings = self._settings
-        family = RefreshFamily(
-            id=self._stores.randomness.uuid(), client_session_id=joined.id, user_id=granted.user_id,
+        return RefreshFamily(
+            id=self._stores.randomness.uuid(), client_session_id=sid, user_id=granted.user_id,
             client_id=client.client_id, counter=0, rotated_at=now, scope=granted.scope, resources=granted.resources,
             claims=granted.claims, authorization_details=authorization_details,
             auth_time=granted.auth_time, acr=granted.acr, amr=granted.amr, created_at=now,
@@ -92,8 +102,12 @@ class Founding:
             idle_seconds=settings.refresh_idle_life,
             expires_at=now + timedelta(seconds=settings.refresh_absolute_life),
         )  # fmt: skip
-        self._stores.refresh_families.add(family)
-        return format_token(self._keys, self._keys.current.key_id, family.id, 0, client.client_id)
+
+    def first_token(self, family: RefreshFamily | None) -> str | None:
+        """Of a new family, if there is one."""
+        if family is None:
+            return None
+        return format_token(self._keys, self._keys.current.key_id, family.id, 0, family.client_id)
 
 
 def offline(scope: tuple[str, ...], client: Client) -> bool:

@@ -32,6 +32,7 @@ from .passwords import ArgonPasswords
 from .polled_requests import SqlPolledRequests
 from .pushed_requests import SqlPushedRequests
 from .recently import Recently
+from .redemptions import SqlRedemptions
 from .redis_throttles import RedisThrottles
 from .redis_url import servers as redis_servers
 from .refresh_families import SqlRefreshFamilies
@@ -96,6 +97,7 @@ def build_stores(
         interactions=SqlInteractions(database),
         pushed_requests=SqlPushedRequests(database),
         codes=SqlCodes(database),
+        redemptions=SqlRedemptions(database),
         polled_requests=SqlPolledRequests(database),
         refresh_families=SqlRefreshFamilies(database, touched),
         signing_keys=SqlSigningKeys(database),

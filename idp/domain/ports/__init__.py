@@ -28,7 +28,7 @@ from .record import (
     Throttles,
     Tombstones,
 )
-from .requests import Codes, Interactions, PolledRequests, PushedRequests, RefreshFamilies
+from .requests import Codes, Interactions, PolledRequests, PushedRequests, Redemptions, RefreshFamilies
 
 __all__ = [
     "AssertionIds",
@@ -49,6 +49,7 @@ __all__ = [
     "PolledRequests",
     "PushedRequests",
     "Randomness",
+    "Redemptions",
     "RefreshFamilies",
     "Resources",
     "Revocations",
@@ -87,6 +88,7 @@ class Stores:
     interactions: Interactions
     pushed_requests: PushedRequests
     codes: Codes
+    redemptions: Redemptions
     polled_requests: PolledRequests
     refresh_families: RefreshFamilies
     signing_keys: SigningKeys

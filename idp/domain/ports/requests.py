@@ -8,12 +8,13 @@ from typing import Protocol
 from uuid import UUID
 
 from ..authorization_details import Detail
-from ..code import AuthorizationCode
+from ..client import Client
+from ..code import AuthorizationCode, Redeemed
 from ..interaction import Interaction
 from ..polled import PolledRequest
 from ..pushed_request import PushedRequest
 from ..refresh import UNBOUND, RefreshFamily
-from ..session import Session
+from ..session import ClientSession, Session
 
 
 class Interactions(Protocol):
@@ -56,6 +57,20 @@ class Codes(Protocol):
 
     def redeemed(self, code_hash: bytes, sid: UUID) -> None:
         """Remember what the code has joined instead of creating it."""
+        ...
+
+
+class Redemptions(Protocol):
+    def at_once(
+        self, code_hash: bytes, client: Client, consent: Sequence[str] | None, client_session: ClientSession,
+        family: RefreshFamily | None, now: datetime,
+    ) -> Redeemed:  # fmt: skip
+        """Use a code up and create what it stands for, in one statement outside any transaction.
+
+        Done only if the code is unused and unexpired, ``client`` is registered as it is here, ``consent``
+        (unless None) has been given and not been withdrawn, and the client holds nothing live of this Session
+        yet. What ``claim``, ``Consents.hold`` and ``lock_live`` say of races holds here, too.
+        """
         ...
 
 
