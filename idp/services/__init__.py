@@ -1,7 +1,7 @@
 """What can be done: the only place where state changes.
 
 Services talk to ``domain.ports`` and know neither Flask nor SQL. Transactions are opened by the edge
-through ``work``; the two exceptions say why in their modules (``refresh``, ``sign_in``).
+through ``work``; the three exceptions say why in their modules (``codes``, ``refresh``, ``sign_in``).
 """
 
 from __future__ import annotations

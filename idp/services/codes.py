@@ -8,8 +8,8 @@ comparisons can trigger the ending that a replay causes, so a stranger who merel
 with it.
 
 The common case, a client's first code of a Session, is one statement outside any transaction
-(``ports.Redemptions``). It does all or nothing; where nothing, a transaction does it step by step, and
-finds out why. The ending of a replay is committed although the answer is an error (``persist``).
+(``ports.Redemptions``). Where that does nothing, a transaction does it step by step, and finds out why. The
+ending of a replay is committed although the answer is an error (``persist``).
 """
 
 from __future__ import annotations
