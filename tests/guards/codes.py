@@ -27,6 +27,17 @@ GUARDS = (
         "C3 C1", "claimed once", "storage/codes.py", "_KEY, codes.c.used_at.is_(None), codes.c.expires_at > NOW",
         "_KEY, codes.c.expires_at > NOW", "storage/test_credentials.py::test_a_code_is_claimed_once[sqlite]",
         f"{_T}test_a_second_valid_use_ends_what_the_first_created",
+        layers=(removal("services/codes.py", "        if found.used_at is not None:\n", "        if False:\n"),),
+    ),
+    guard(
+        "C3 C1", "claimed once, by one statement, too", "storage/redemptions.py",
+        "codes.c.used_at.is_(None), codes.c.expires_at > NOW,", "codes.c.expires_at > NOW,",
+        "storage/test_redemptions.py::test_where_anything_is_not_as_it_was_nothing_is_done",
+    ),
+    guard(
+        "C3", "a code lives a minute for that statement, too", "storage/redemptions.py",
+        "codes.c.used_at.is_(None), codes.c.expires_at > NOW,", "codes.c.used_at.is_(None),",
+        "storage/test_redemptions.py::test_consent_to_less_is_none_and_so_is_a_code_that_has_expired",
     ),
     guard(
         "C3", "a code lives a minute", "storage/codes.py", "_KEY, codes.c.used_at.is_(None), codes.c.expires_at > NOW",
