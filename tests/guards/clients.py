@@ -173,8 +173,8 @@ GUARDS = (
     ),
     guard(
         "X2", "a refresh token bound to a certificate needs it", "storage/refresh_families.py",
-        '        or_(_F.x5t.is_(None), _F.x5t == bindparam("x5t", type_=Text)),\n',
-        '        or_(_F.x5t.is_(None), _F.x5t == bindparam("x5t", type_=Text), _F.x5t.is_not(None)),\n',
+        '        or_(_F.x5t.is_(None), _F.x5t == bindparam("proven_x5t", type_=Text)),\n',
+        '        or_(_F.x5t.is_(None), _F.x5t == bindparam("proven_x5t", type_=Text), _F.x5t.is_not(None)),\n',
         f"{_TLS}test_the_refresh_token_of_a_public_client_needs_the_certificate",
     ),
     guard(

@@ -127,25 +127,11 @@ GUARDS = (
         "races/test_overtaken.py::test_a_check_that_was_overtaken_begins_no_session",
     ),
     guard(
-        "H8", "a cookie looks like one", "browser.py",
-        "return values[0] if len(values) == 1 and _SECRET.fullmatch(values[0]) else None",
-        "return values[0] if len(values) == 1 else None",
-        "test_browser.py::test_an_altered_cookie_is_none_and_no_error",
-    ),
-    guard(
         "H9", "a logout token is typed", "oidc/backchannel_logout.py", 'TYP = "logout+jwt"', 'TYP = "JWT"',
         f"{_B}test_the_logout_token",
     ),
     guard(
         "H9", "it lives for two minutes", "oidc/backchannel_logout.py", "LIFE_SECONDS = 120", "LIFE_SECONDS = 3600",
-        f"{_B}test_the_logout_token",
-    ),
-    guard(
-        "H9", "it says what happened, and has no nonce", "oidc/backchannel_logout.py", '"events": {EVENT: {}},',
-        '"nonce": "n",', f"{_B}test_the_logout_token",
-    ),
-    guard(
-        "H9", "it has a jti", "oidc/backchannel_logout.py", '"jti": str(message.id), ', "",
         f"{_B}test_the_logout_token",
     ),
     guard(

@@ -82,8 +82,8 @@ GUARDS = (
     ),
     guard(
         "N2", "a refresh token is bound to the key", "storage/refresh_families.py",
-        '        or_(_F.jkt.is_(None), _F.jkt == bindparam("jkt", type_=Text)),\n',
-        '        or_(_F.jkt.is_(None), _F.jkt == bindparam("jkt", type_=Text), _F.jkt.is_not(None)),\n',
+        '        or_(_F.jkt.is_(None), _F.jkt == bindparam("proven_jkt", type_=Text)),',
+        '        or_(_F.jkt.is_(None), _F.jkt == bindparam("proven_jkt", type_=Text), _F.jkt.is_not(None)),',
         f"{_D}test_the_refresh_token_of_a_public_client_needs_the_key",
     ),
     guard(
