@@ -129,6 +129,10 @@ class Play:
         answer = self.introspect(hold, worker)
         return b'"active":true' in answer.body if answer.status == 200 else None
 
+    def leased(self, hold: Hold, worker: Worker) -> bool:
+        """Is it alive? A lease stands if so: the first question asks the record alone, the second leases its answer."""
+        return all(self.active(hold, worker) for _ in range(3))
+
     def revoke(self, hold: Hold, worker: Worker) -> Answer:
         """One attempt at one worker, recorded."""
         client = self.at(worker)

@@ -107,7 +107,7 @@ def test_what_a_worker_without_redis_ends_no_other_worker_accepts(hot: Play, fau
     lease_seen = waited = False
     for _ in range(20):
         hold = hot.holding()
-        until(lambda hold=hold: hot.active(hold, other))  # a lease stands now
+        until(lambda hold=hold: hot.leased(hold, other))
         with redis_of(cut_off).failing(getattr(redis_of(cut_off), fault)):
             began = now()
             first = hot.revoke(hold, cut_off)
@@ -141,7 +141,7 @@ def ended_without_redis(play: Play, kind: str) -> list[Operation]:
     cut_off, other = play.stage.workers[:2]
     person = play.person()
     holds = [play.holding(scene=play.scene(person)) for _ in range(2)]
-    until(lambda: all(play.active(hold, other) for hold in holds))
+    until(lambda: all(play.leased(hold, other) for hold in holds))
     endings = replace(play.endings, client=play.at(cut_off))
     with redis_of(cut_off).failing(redis_of(cut_off).hold):
         aim = {"sign_out": holds[0].scene, "log_out": holds[0].scene, "revoke": holds[0]}.get(kind, person)
@@ -202,7 +202,7 @@ def test_a_worker_whose_breaker_is_open_marks_an_ending_all_the_same(hot: Play) 
     doubting, other = hot.stage.workers[:2]
     for _ in range(3):
         hold = hot.holding()
-        until(lambda hold=hold: hot.active(hold, other))
+        until(lambda hold=hold: hot.leased(hold, other))
         with redis_of(doubting).failing(redis_of(doubting).cut):
             for _ in range(6):
                 hot.active(hold, doubting)
@@ -221,6 +221,7 @@ def test_a_fill_that_comes_late_is_refused(hot: Play) -> None:
     assert hot.stage.redis is not None
     for how in ("held", "stopped"):
         hold = hot.holding()
+        until(lambda hold=hold: hot.leased(hold, slow))
         hot.stage.redis.cli("FLUSHALL")
         asking = threading.Thread(target=hot.introspect, args=(hold, slow))
         with slow.database.failing(lambda: None):

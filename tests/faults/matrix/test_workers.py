@@ -84,7 +84,7 @@ def test_a_worker_dies_between_the_commit_of_an_ending_and_its_tombstone(hot: Pl
     """Nobody was told that it is done; it is all the same, everywhere, once the leases have run out."""
     worker, other = hot.stage.workers[:2]
     hold = hot.holding()
-    until(lambda: hot.active(hold, other))
+    until(lambda: hot.leased(hold, other))
     answers: list[Answer] = []
     with commits_wait(hot.stage.plain_url, "client_sessions") as lock:
         gate = Gate(hot.stage.plain_url, lock, lambda: hot.stage.ended(hold.sid))
