@@ -14,11 +14,6 @@ _FOUND = "if found is None or found.client_id != client.client_id or found.kind 
 
 GUARDS = (
     guard(
-        "I2 X5", "a code is its client's alone", "services/polling.py", _FOUND,
-        "if found is None or found.kind is not kind:", f"{_D}test_another_client_gets_nothing_and_harms_nothing",
-        f"{_C}test_another_client_gets_nothing",
-    ),
-    guard(
         "I2 X5 C5", "a device code is no CIBA request", "services/polling.py", _FOUND,
         "if found is None or found.client_id != client.client_id:", f"{_D}test_no_code_of_the_other_kind",
     ),
@@ -170,11 +165,6 @@ GUARDS = (
         "        if bound and not proven:\n", "        if False:\n", f"{_X}test_a_bound_token_makes_bound_ones_alone",
     ),
     # ── JWT bearer ────────────────────────────────────────────────────────────────────────────────
-    guard(
-        "X4", "for its clients alone", "services/trusted_issuers.py",
-        "return found if found is not None and client.client_id in found.clients else None", "return found",
-        f"{_B}test_only_for_its_clients_and_its_scopes",
-    ),
     guard(
         "X4", "used once", "services/trusted_issuers.py",
         'if not self._stores.assertion_ids.claim(f"jwt-bearer:{issuer.issuer}", jti_hash, expires_at):', "if False:",
