@@ -234,16 +234,6 @@ GUARDS = (
     ),
     # ── JARM ──────────────────────────────────────────────────────────────────────────────────────
     guard(
-        "X6 A14", "a signed answer is for its client", "oidc/jarm.py", '"aud": client.client_id, ', "",
-        "oidc/test_jarm.py::test_a_code_is_signed",
-    ),
-    guard(
-        "X6 A15", "no state becomes a claim of ours", "oidc/jarm.py",
-        '{**parameters, "iss": self._issuer, "aud": client.client_id, ',
-        '{"iss": self._issuer, "aud": client.client_id, **parameters, ',
-        "oidc/test_jarm.py::test_a_state_cannot_become_a_claim_of_ours",
-    ),
-    guard(
         "X6", "and ends soon", "oidc/jarm.py", "LIFE_SECONDS = 300", "LIFE_SECONDS = 3600",
         "oidc/test_jarm.py::test_a_code_is_signed",
     ),
