@@ -1,6 +1,6 @@
 """RFC 8693 (Token Exchange): an API that was called gets a token for the next one.
 
-Read against the text, sections 1.1, 2.1, 2.1.1, 2.2.1, 2.2.2, 3, 4.1 to 4.4 and 5:
+By memory of the text and what public quotations have of it, sections 1.1, 2.1, 2.1.1, 2.2.1, 2.2.2, 3, 4.1 to 4.4:
 
 - Section 2.1: subject and actor tokens are access tokens of ours, alive at this moment, by either name that
   section 3 has for them (they are JWTs). Not ID tokens: one names its client as its audience and travels

@@ -1,7 +1,7 @@
 """OpenID Connect Client-Initiated Backchannel Authentication (CIBA) Core 1.0: poll and ping modes.
 
-Read against the text of the final version (quotations of sections 4, 7.1 to 7.3, 10.1, 11 and 13 in public
-specifications and test suites; 8, 10.2 and 12 by memory and by the conformance suite's modules):
+Not read as a whole: by quotations of sections 4, 7.1 to 7.3, 10.1, 11 and 13 of the final version in public
+specifications and test suites; 8, 10.2 and 12 by memory and by the conformance suite's modules:
 
 - Section 4: registration (``domain.ciba_metadata``); 4.1: pairwise names (``domain.subject``).
 - Section 7.1: the request, by a client that authenticates; exactly one hint says who is asked: an address, or an
