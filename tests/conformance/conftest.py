@@ -1,22 +1,31 @@
-"""One provider for a file of modules, as the suite would meet it; each test has a suite of its own in each plan."""
+"""One provider for a file of modules, as the suite would meet it; each test has a suite of its own in each plan.
+
+In this process unless ``CONFORMANCE_OVER_HTTP=1``: then the modules ask ``idp serve`` (``served``).
+"""
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from tests.provider import PASSWORD, Provider, running, seeded
+from tests.provider import PASSWORD, MovedClock, Provider, running, seeded
 
 from .host import Host
 from .plans import MODULES, name_of_test, plans_of
+from .served import ServedAdapter, WaitingClock, served
 from .suite import PERSON as EMAIL
-from .suite import Suite
+from .suite import Door, Suite
+from .wsgi_adapter import WsgiAdapter
 
 __all__ = ["seeded"]
 
+OVER_HTTP = bool(os.environ.get("CONFORMANCE_OVER_HTTP"))
+_PRIVATE = "IDP_FETCH_PRIVATE_NETWORKS"
 _MODULE_OF = {name_of_test(module): module for module in MODULES}
 ADDRESS = {
     "formatted": "12 St James's Square\nLondon", "street_address": "12 St James's Square", "locality": "London",
@@ -44,22 +53,33 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
         yield made
 
 
+@dataclass(frozen=True)
+class Asked:
+    """The provider, and the way to it for somebody at an address."""
+
+    provider: Provider
+    door: Door
+
+
 @pytest.fixture(scope="module")
-def provider(seeded: Path, host: Host, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Provider]:
+def asked(seeded: Path, host: Host, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asked]:
     """As README says for the suite: no PKCE of confidential clients, registration open, its host reachable."""
-    path = tmp_path_factory.mktemp("conformance") / "idp.sqlite"
-    shutil.copy(seeded, path)
-    with (
-        host.trusted(),
-        running(f"sqlite:///{path}", pkce_required="public", fetch_private_networks=True) as made,
-    ):
+    folder = tmp_path_factory.mktemp("conformance")
+    shutil.copy(seeded, folder / "idp.sqlite")
+    url = f"sqlite:///{folder / 'idp.sqlite'}"
+    clock = WaitingClock() if OVER_HTTP else MovedClock()
+    with host.trusted(), running(url, clock, pkce_required="public", fetch_private_networks=True) as made:
         with made.stores.work():
             made.services.accounts.create(EMAIL, PASSWORD, PERSON, email_verified=True)
-        yield made
+        if not OVER_HTTP:
+            yield Asked(made, lambda address: WsgiAdapter(made.flask.wsgi_app, address))
+            return
+        with served(folder, url, host.certificate, {"IDP_PKCE_REQUIRED": "public", _PRIVATE: "on"}) as process:
+            yield Asked(made, lambda address: ServedAdapter(process.port, address))
 
 
 @pytest.fixture
-def suite(plan: str, provider: Provider, host: Host) -> Iterator[Suite]:
-    made = Suite(plan, provider, host)
+def suite(plan: str, asked: Asked, host: Host) -> Iterator[Suite]:
+    made = Suite(plan, asked.provider, host, asked.door)
     yield made
     made.unregister()

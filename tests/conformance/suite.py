@@ -1,16 +1,18 @@
 """What a test module works with, in the way the suite does: discovery first, then clients that register themselves.
 
 The provider is a whole one in this process (``tests/provider.py``) with ``IDP_PKCE_REQUIRED=public`` and open
-registration; everything goes through requests, as bytes over WSGI.
+registration; everything goes through requests, as bytes over WSGI or, on demand, over connections (``served``).
 """
 
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import requests
+from requests.adapters import BaseAdapter
 
 from tests.provider import ISSUER, PASSWORD, Provider
 
@@ -18,11 +20,12 @@ from .browser import Browser
 from .host import Host
 from .keys import Key, jwks, key
 from .party import RelyingParty
-from .wsgi_adapter import WsgiAdapter
 
 PERSON = "conformance@example.com"
 BASE = "https://suite.example/test/a/idp"
 _AUTH = {"oidcc-test-plan": "private_key_jwt", "oidcc-dynamic-certification-test-plan": "private_key_jwt"}
+Door = Callable[[str], BaseAdapter]
+"""The way to the provider for somebody at an address."""
 _places = itertools.count(1)
 
 
@@ -33,6 +36,7 @@ class Suite:
     plan: str
     provider: Provider
     host: Host
+    door: Door
     http: requests.Session = field(init=False)
     clients: list[RelyingParty] = field(default_factory=list)
 
@@ -41,7 +45,7 @@ class Suite:
         self.address = f"198.51.{number // 250}.{number % 250 + 1}"
         self.http = requests.Session()
         self.http.trust_env = False
-        self.http.mount(ISSUER, WsgiAdapter(self.provider.flask.wsgi_app, self.address))
+        self.http.mount(ISSUER, self.door(self.address))
         self.discovery: dict[str, Any] = self.http.get(f"{ISSUER}/.well-known/openid-configuration").json()
 
     @property
@@ -52,7 +56,7 @@ class Suite:
     def browser(self) -> Browser:
         """A new profile."""
         made = Browser(ISSUER)
-        made.session.mount(ISSUER, WsgiAdapter(self.provider.flask.wsgi_app, self.address))
+        made.session.mount(ISSUER, self.door(self.address))
         return made
 
     def person(self, browser: Browser, *, email: str = PERSON, allow: bool = True) -> Browser:
