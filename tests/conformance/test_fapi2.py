@@ -371,8 +371,27 @@ def test_fapi2_security_profile_final_dpop_negative_tests(client: FapiClient) ->
         client.proof(api, "GET", "another token"),
         client.proof(api, "POST", token),
         client.proof(api, "GET", token, holder=key("ES256", "other holder")),
+        client.proof(api, "GET", token, jti=None),
+        client.proof(api, "GET", token, headers={"typ": "dpop+jwt+wrongyousee"}),
+        client.proof(api, "GET", token, headers={"jwk": None}),
+        client.proof(api, "GET", token).rpartition(".")[0],
+        client.proof(api, "GET", token)[:-4] + "AAAA",
+        client.proof(f"{api}ohnonotagain", "GET", token),
+        client.proof(api, "GET", token, iat=client.now + 3600),
+        f"{client.proof(api, 'GET', token)},{client.proof(api, 'GET', token)}",  # as servers join two headers
+        None,
     ):
         assert client.call(token, proof=wrong).status_code == 401
+    assert client.call(token, "Bearer", proof=None).status_code == 401
+    host = ISSUER.removeprefix("https://")
+    for right in (
+        client.proof(f"{api}?allthedoors#programmed", "GET", token),
+        client.proof(api.replace(ISSUER, f"HTTPS://{host.upper()}"), "GET", token),
+        client.proof(api.replace(ISSUER, f"{ISSUER}:443"), "GET", token),
+        client.proof(api, "GET", token, headers={"tx_id": 1}, tx_id_key=2),
+        client.proof(api, "GET", token, nbf=client.now, exp=client.now + 300),
+    ):
+        assert client.call(token, proof=right).status_code == 200
     used = client.proof(api, "GET", token)
     assert [client.call(token, proof=used).status_code for _ in range(2)] == [200, 401]
     scheme, _, rest = api.partition("://")
@@ -388,10 +407,15 @@ def test_fapi2_security_profile_final_dpop_negative_tests(client: FapiClient) ->
 def test_fapi2_security_profile_final_refresh_token(client: FapiClient) -> None:
     first = client.flow(scope="openid offline_access", prompt="consent")
     form = {"grant_type": "refresh_token", "refresh_token": first["refresh_token"], "client_id": client.client_id}
-    refused(client.token(form, proof=None), "invalid_dpop_proof", "invalid_request")
-    second = client.checked(client.token(form), None)
+    refused(client.token(form, proof=None), "invalid_request", "invalid_grant")
+    holder, url, api = key("ES256", "next holder"), client.token_endpoint, str(client.suite.discovery[API])
+    again = {**form, "scope": "openid offline_access"}
+    second = client.checked(client.token(again, client.proof(url, holder=holder)), None)
     assert second["token_type"] == "DPoP"
-    assert client.call(second["access_token"]).status_code == 200
+    proof = client.proof(api, "GET", second["access_token"], holder=holder)
+    assert client.call(second["access_token"], proof=proof).status_code == 200
+    with client.suite.provider.clock.later(31):
+        client.checked(client.token(form), None)
     other = fapi_client(client.suite, "second")
     stolen = {
         **form,
