@@ -12,6 +12,7 @@ from playwright.sync_api import sync_playwright
 
 from idp.demo.people import ADA
 from idp.demo.places import Places
+from tests.conformance.host import Host
 from tests.demo_stack import running_demo
 from tests.user_agent import Page, UserAgent
 
@@ -28,10 +29,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def provider(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Places]:
-    """The provider with the demo's app, API and people."""
-    with running_demo(tmp_path_factory.mktemp("interop")) as places:
-        yield places
+def documents(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
+    """An https host of agents, for what the provider is to read there."""
+    with Host(tmp_path_factory.mktemp("documents")) as host:
+        yield host
+
+
+@pytest.fixture(scope="session")
+def provider(documents: Host, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Places]:
+    """The provider with the demo's app, API and people; it believes the certificate of ``documents``."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("SSL_CERT_FILE", str(documents.certificate))
+        with running_demo(tmp_path_factory.mktemp("interop")) as places:
+            yield places
 
 
 @pytest.fixture

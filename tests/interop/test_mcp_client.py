@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from mcp import Client
@@ -16,8 +18,10 @@ from mcp.shared.auth import OAuthClientInformationFull, OAuthClientMetadata, OAu
 
 from idp.demo.people import ADA
 from idp.demo.places import Places
+from tests.conformance.host import Host
 from tests.user_agent import UserAgent
 
+Use = Callable[[Client, OAuthClientProvider], Awaitable[Any]]
 LOOPBACK = "http://127.0.0.1:45454/callback"
 
 
@@ -76,8 +80,7 @@ def person(provider: Places) -> Iterator[Person]:
 
 
 def with_tools(
-    provider: Places, person: Person, memory: Memory, use: Callable[[Client], Awaitable[Any]], name: str,
-    document: str | None = None,
+    provider: Places, person: Person, memory: Memory, use: Use, name: str, document: str | None = None
 ) -> Any:  # fmt: skip
     """Connect as an agent does, and use the tools."""
     metadata = OAuthClientMetadata(
@@ -95,12 +98,12 @@ def with_tools(
             create_mcp_http_client(auth=auth) as http,
             Client(streamable_http_client(server, http_client=http)) as client,
         ):
-            return await use(client)
+            return await use(client, auth)
 
     return asyncio.run(run())
 
 
-async def write_and_read(client: Client) -> str:
+async def write_and_read(client: Client, _auth: OAuthClientProvider) -> str:
     """A note by one tool, read by the other."""
     names = {tool.name for tool in (await client.list_tools()).tools}
     assert names == {"read_notes", "write_note"}
@@ -123,11 +126,35 @@ def test_an_agent_registers_signs_in_and_calls_tools(provider: Places, person: P
     assert "Registered Agent" in person.browser.page.headings, "with an entry of its own beside the browser"
 
 
+async def write_and_read_an_hour_later(client: Client, auth: OAuthClientProvider) -> str:
+    """Between the two the agent takes its access token for expired."""
+    assert not (await client.call_tool("write_note", {"text": "before"})).is_error
+    auth.context.token_expiry_time = time.time() - 1
+    return str((await client.call_tool("read_notes", {})).content[0].text)
+
+
 def test_an_agent_refreshes_without_its_person(provider: Places, person: Person) -> None:
     memory = Memory()
-    with_tools(provider, person, memory, write_and_read, "Lasting Agent")
-    assert memory.tokens is not None
-    assert memory.tokens.refresh_token
-    memory.tokens = memory.tokens.model_copy(update={"expires_in": -1})
-    assert "from an agent" in with_tools(provider, person, memory, write_and_read, "Lasting Agent")
-    assert len(person.asked) == 1 or len(memory.seen) > 1
+    assert "before" in with_tools(provider, person, memory, write_and_read_an_hour_later, "Lasting Agent")
+    assert len(person.asked) == 1, "its person was asked once"
+    first, second = memory.seen
+    assert second.access_token != first.access_token
+    assert first.refresh_token != second.refresh_token, "a public client's refresh token is good once (RFC 9700 2.2.2)"
+
+
+@pytest.mark.spec("OAuth Client ID Metadata Document", "3")
+def test_an_agent_is_what_its_document_says(provider: Places, person: Person, documents: Host) -> None:
+    """No registration: the client_id is the document's URL, and people are shown whose host that is."""
+    document = {
+        "client_name": "Described Agent", "redirect_uris": [LOOPBACK], "token_endpoint_auth_method": "none",
+        "grant_types": ["authorization_code", "refresh_token"],
+    }  # fmt: skip
+    url = f"{documents.origin}/agent.json"
+    documents.put("/agent.json", {"client_id": url, **document})
+    memory = Memory()
+    assert "from an agent" in with_tools(provider, person, memory, write_and_read, "Described Agent", url)
+    assert f"client_id={quote(url, safe='')}" in person.asked[0]
+    assert memory.client is not None
+    assert memory.client.client_id == url
+    assert "Described Agent" in person.warned_of
+    assert "localhost" in person.warned_of

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import http.server
-import socket
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,10 +9,10 @@ from urllib.parse import parse_qs, urlencode
 
 import pytest
 from playwright.sync_api import Page
-from werkzeug.serving import make_server
 
 from ..journeys.browsers import CHROMIUM, chromium
-from ..provider import PASSWORD, App, Provider, answered, running
+from ..local_sites import Asked, site
+from ..provider import PASSWORD, App, Provider, answered
 
 pytestmark = [
     pytest.mark.journey,
@@ -35,41 +32,16 @@ class Client:
 def client() -> Iterator[Client]:
     found = Client()
 
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            """And sends the browser on, as apps do: the page that posted must not forbid it."""
-            found.posted.append(parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode()))
-            self.send_response(303)
-            self.send_header("Location", "/signed-in")
-            self.end_headers()
+    def answer(asked: Asked) -> dict[str, str] | bytes:
+        """Sends the browser on, as apps do: the page that posted must not forbid it."""
+        if asked.method == "GET":
+            return b"<h1>Welcome</h1>"
+        found.posted.append(parse_qs(asked.body.decode()))
+        return {"Location": "/signed-in"}
 
-        def do_GET(self) -> None:
-            self.send_response(200)
-            self.send_header("Content-Type", "text/html")
-            self.end_headers()
-            self.wfile.write(b"<h1>Welcome</h1>")
-
-        def log_message(self, *_: Any) -> None:
-            """Quiet."""
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    found.uri = f"http://127.0.0.1:{server.server_address[1]}/callback"
-    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-    yield found
-    server.shutdown()
-    server.server_close()
-
-
-@pytest.fixture
-def served(database: str) -> Iterator[Provider]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    with running(database, issuer=f"http://localhost:{port}") as provider:
-        server = make_server("127.0.0.1", port, provider.flask, threaded=True)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield provider
-        server.shutdown()
+    with site(answer) as port:
+        found.uri = f"http://127.0.0.1:{port}/callback"
+        yield found
 
 
 def ask(page: Page, provider: Provider, app: App, **changes: Any) -> None:

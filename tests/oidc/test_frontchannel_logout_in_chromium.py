@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import http.server
-import socket
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 from playwright.sync_api import Page
-from werkzeug.serving import make_server
 
+from .. import local_sites
 from ..journeys.browsers import CHROMIUM, chromium
-from ..provider import App, Browser, Provider, claims_of, running
+from ..local_sites import Asked
+from ..provider import App, Browser, Provider, claims_of
 
 pytestmark = [
     pytest.mark.journey,
@@ -40,35 +37,13 @@ class Site:
 def site() -> Iterator[Site]:
     found = Site()
 
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            found.asked.append((self.headers["Host"].partition(":")[0], self.path))
-            self.send_response(200)
-            self.send_header("Content-Type", "text/html")
-            self.end_headers()
-            self.wfile.write(_ESCAPE if self.path.startswith("/front") else b"<h1>Bye</h1>")
+    def answer(asked: Asked) -> bytes:
+        found.asked.append((asked.host, asked.path))
+        return _ESCAPE if asked.path.startswith("/front") else b"<h1>Bye</h1>"
 
-        def log_message(self, *_: Any) -> None:
-            """Quiet."""
-
-    server = http.server.ThreadingHTTPServer(("0.0.0.0", 0), Handler)
-    found.port = server.server_address[1]
-    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-    yield found
-    server.shutdown()
-    server.server_close()
-
-
-@pytest.fixture
-def served(database: str) -> Iterator[Provider]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    with running(database, issuer=f"http://localhost:{port}") as provider:
-        server = make_server("127.0.0.1", port, provider.flask, threaded=True)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield provider
-        server.shutdown()
+    with local_sites.site(answer, "0.0.0.0") as port:
+        found.port = port
+        yield found
 
 
 def an_app(provider: Provider, site: Site, host: str = "127.0.0.1") -> App:
