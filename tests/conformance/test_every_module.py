@@ -10,10 +10,11 @@ from urllib.parse import urlencode
 
 import pytest
 
-from tests.provider import ISSUER, PASSWORD, Provider
+from tests.provider import ISSUER, PASSWORD
 
 from .automation import configuration
 from .browser import Browser
+from .conftest import Asked
 from .host import Host
 from .plans import MODULES, PLANS, name_of_test
 from .reasons import BY_DECISION, NOT_APPLICABLE
@@ -106,8 +107,8 @@ def browser_of(module: str, url: str) -> list[dict[str, Any]]:
 
 
 @pytest.fixture
-def suite(provider: Provider, host: Host) -> Suite:
-    return Suite("oidcc-rp-initiated-logout-certification-test-plan", provider, host)
+def suite(asked: Asked, host: Host) -> Suite:
+    return Suite("oidcc-rp-initiated-logout-certification-test-plan", asked.provider, host, asked.door)
 
 
 def test_the_automation_is_of_modules_that_there_are() -> None:
