@@ -60,7 +60,7 @@ class ClientAuthentication:
     def authenticate(self, parameters: Mapping[str, str], asked: Received, find: Find | None = None) -> Client:
         """The client. Raises ProtocolError (invalid_client, invalid_request) or Throttled.
 
-        ``find`` is how to look for it, where that can be done along with something else.
+        ``find`` is how to look for it, where as it was a moment ago will do (``Clients.find_lately``).
         """
         presented = _presented(parameters, asked.authorization)
         client = (find or self._clients.find)(presented.client_id) if presented.client_id else None

@@ -13,7 +13,6 @@ from typing import Any
 from flask import Blueprint, Response
 
 from ..domain.client import Client
-from ..domain.session import Liveness
 from ..errors import TokenRejected
 from ..services.clients import Clients
 from ..services.refresh import Refreshing
@@ -30,27 +29,6 @@ _SHOWN = (
     "iss", "sub", "aud", "client_id", "iat", "exp", "jti", "scope", "sid", "auth_time", "acr", "amr", "cnf", "act",
     "may_act",
 )  # fmt: skip
-Seen = tuple[Liveness | None]
-"""What a request has read of its token's sid; not the same as having read nothing yet."""
-
-
-class Question:
-    """A token that is asked about. What it hangs on may be looked at along with the client who asks."""
-
-    def __init__(self, clients: Clients, token: AccessToken | None) -> None:
-        self._clients = clients
-        self.token = token
-        self.seen: Seen | None = None
-
-    def caller(self, client_id: str) -> Client | None:
-        """Who asks: one statement for both, where the record is asked for both (``ClientAuthentication``)."""
-        sid = self.token.sid if self.token is not None else None
-        found = self._clients.find_and_look(client_id, sid) if sid is not None else None
-        if found is None:
-            return self._clients.find(client_id)
-        client, liveness = found
-        self.seen = (liveness,)
-        return client
 
 
 class Introspection:
@@ -72,23 +50,23 @@ class Introspection:
         except TokenRejected:
             return None
 
-    def introspect(self, caller: Client, text: str, question: Question | None = None) -> dict[str, Any]:
+    def introspect(self, caller: Client, text: str) -> dict[str, Any]:
         """What the caller may know of a token. Raises Unavailable rather than guess."""
         if text.startswith("rt_"):
             return self._refresh_token(caller, text)
-        token, seen = (question.token, question.seen) if question is not None else (self.read(text), None)
+        token = self.read(text)
         if token is None or not self._tokens.may_introspect(caller, token.client_id, token.audience):
             return INACTIVE
-        if not self.alive(token, seen):
+        if not self.alive(token):
             return INACTIVE
         shown = {name: token.claims[name] for name in _SHOWN if name in token.claims}
         if (details := token.claims.get("authorization_details")) is not None:
             shown["authorization_details"] = self._tokens.details_for(caller, token.client_id, details)
         return {"active": True, "token_type": token_type(token.claims.get("cnf", {})), **shown}
 
-    def alive(self, token: AccessToken, seen: Seen | None = None) -> bool:
+    def alive(self, token: AccessToken) -> bool:
         """Does what this token hangs on live at this moment?"""
-        return alive(token, self._tokens, seen)
+        return alive(token, self._tokens)
 
     def _refresh_token(self, caller: Client, text: str) -> dict[str, Any]:
         found = self._refreshing.find(text, caller)
@@ -103,14 +81,14 @@ class Introspection:
         }  # fmt: skip
 
 
-def alive(token: AccessToken, tokens: Tokens, seen: Seen | None = None) -> bool:
-    """Does what a token of ours hangs on live at this moment? ``seen``: what this very request has read of its sid.
+def alive(token: AccessToken, tokens: Tokens) -> bool:
+    """Does what a token of ours hangs on live at this moment?
 
     One that was exchanged (RFC 8693) hangs on the session of the token it came of, and on its own client.
     """
     if token.sid is None:
         return tokens.client_token_live(token.client_id, token.jti, token.iat)
-    found = tokens.liveness(token.sid) if seen is None else seen[0]
+    found = tokens.liveness(token.sid)
     if found is None or not found.live:
         return False
     return found.client_id == token.client_id or tokens.client_token_live(token.client_id, token.jti, token.iat)
@@ -146,10 +124,9 @@ class IntrospectionEndpoint:
     def answer(self, asked: Received) -> Answer:
         """One introspection request."""
         parameters = form(asked)
-        question = Question(self._clients, self._introspection.read(parameters.get("token", "")))
-        caller = self._authentication.authenticate(parameters, asked, question.caller)
+        caller = self._authentication.authenticate(parameters, asked, self._clients.find_lately)
         if caller.public:
             raise invalid_client(challenge=False)  # section 4: the endpoint must not become an oracle
         text = parameters.require("token", "RFC 7662 2.1")
-        found = self._introspection.introspect(caller, text, question)
+        found = self._introspection.introspect(caller, text)
         return self._signed.answer(caller, found) if wanted(asked) else json_document(found)

@@ -11,7 +11,6 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from uuid import UUID
 
 from .. import jose
 from ..domain.client import AuthMethod, Client, ClientOrigin
@@ -25,7 +24,7 @@ from ..domain.openid_metadata import SIGNED_ANSWERS
 from ..domain.ports import Stores
 from ..domain.revocation import RETENTION, Revocation, RevocationKind
 from ..domain.scope import STANDARD_SCOPES
-from ..domain.session import EndReason, Liveness, WholeClient
+from ..domain.session import EndReason, WholeClient
 from ..domain.subject import renames
 from ..errors import InputRefused, NotFound, ProtocolError
 from .sessions import SessionControl, secret_hash
@@ -64,12 +63,9 @@ class Clients:
         """Exact look-up of an id that we made; disabled ones too."""
         return self._stores.clients.get(client_id) if _CLIENT_ID.fullmatch(client_id) else None
 
-    def find_and_look(self, client_id: str, sid: UUID) -> tuple[Client | None, Liveness | None] | None:
-        """``find``, and ``Tokens.liveness`` of a sid, in one look at the record; None where two may be quicker."""
-        if not _CLIENT_ID.fullmatch(client_id):
-            return None, None
-        found = self._stores.client_sessions.liveness_and_client(sid, client_id, self._stores.clock.now())
-        return None if found is None else (found[1], found[0])
+    def find_lately(self, client_id: str) -> Client | None:
+        """``find``, as it was a moment ago: whoever changes a client hears "done" only when that moment is over."""
+        return self._stores.clients.lately(client_id) if _CLIENT_ID.fullmatch(client_id) else None
 
     def get(self, client_id: str) -> Client:
         """Raises NotFound."""
@@ -187,7 +183,7 @@ class Clients:
         return changed
 
     def rotate_secret(self, client_id: str) -> str:
-        """A new secret; the old one is dead at once. Raises NotFound, or InputRefused if it has none."""
+        """A new secret; the old one is dead when that is told. Raises NotFound, or InputRefused if it has none."""
         client = self._held(client_id)
         if client.token_endpoint_auth_method not in _WITH_SECRET:
             raise InputRefused({"client_id": "this client authenticates without a secret"})
@@ -225,6 +221,7 @@ class Clients:
         client = self._held(client_id)
         self._end(client, EndReason.CLIENT_DELETED, by)
         self._stores.clients.delete(client_id)
+        self._stores.work.after_commit(self._stores.clients.settle)
         self._record("client.deleted", client, by)
 
     # ── inside ───────────────────────────────────────────────────────────────────────────────────
@@ -302,6 +299,7 @@ class Clients:
         if not self._stores.clients.save(replace(client, updated_at=self._stores.clock.now())):
             raise NotFound(client.client_id)
         self._record(kind, client, by)
+        self._stores.work.after_commit(self._stores.clients.settle)
 
     def _record(self, kind: str, client: Client, by: str) -> None:
         self._stores.events.append(

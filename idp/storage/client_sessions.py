@@ -9,7 +9,6 @@ from uuid import UUID
 
 from sqlalchemy import bindparam, or_, select, update
 
-from ..domain.client import Client
 from ..domain.session import ClientSession, Liveness
 from ..domain.user import User
 from ..errors import Conflict
@@ -17,7 +16,7 @@ from .columns import SecondsAfter
 from .database import Database
 from .liveness import CLIENT_SESSION_LIVE, HELD, NEEDS_NO_SESSION, NOW, SESSION_LIVE
 from .recently import MINUTE, Recently
-from .rows import CLIENT_SESSION, USER, Rows
+from .rows import CLIENT_SESSION, USER
 from .tables import client_sessions, clients, sessions
 from .upsert import insert_or_nothing
 
@@ -39,12 +38,6 @@ _OPEN = (
 _GET = select(*CLIENT_SESSION.columns).where(_KEY)
 _LIVENESS = select(*_FACTS).select_from(HELD).where(_KEY)
 _LIVENESS_WITH_USER = select(*_FACTS, clients.c.metadata, *USER.columns).select_from(HELD).where(_KEY)
-_CALLER = Rows(Client, clients.alias("caller"))
-_LIVENESS_AND_CLIENT = (
-    select(*_CALLER.columns, *_FACTS)
-    .select_from(_CALLER.table.outerjoin(HELD, _KEY))
-    .where(_CALLER.table.c.client_id == bindparam("caller_id"))
-)
 _LIVE_ONE = (
     select(*CLIENT_SESSION.columns)
     .where(_C.session_id == bindparam("of_session"), _C.client_id == bindparam("of_client"), _C.ended_at.is_(None))
@@ -135,16 +128,6 @@ class SqlClientSessions:
             return None
         metadata, *user = row[len(_FACTS) :]
         return _liveness(row), USER.read(user), metadata
-
-    def liveness_and_client(
-        self, sid: UUID, client_id: str, now: datetime
-    ) -> tuple[Liveness | None, Client | None] | None:  # fmt: skip
-        """One statement by two primary keys; without such a client nothing is said of the sid."""
-        row = self._db.hot_row(_LIVENESS_AND_CLIENT, {"key": sid, "caller_id": client_id, "now": now})
-        if row is None:
-            return None, None
-        facts = row[-len(_FACTS) :]
-        return (None if facts[0] is None else _liveness(facts)), _CALLER.read(row)
 
     def of_user(self, user_id: UUID) -> Sequence[ClientSession]:
         """Those still open, latest use first."""

@@ -8,6 +8,7 @@ from sqlalchemy import bindparam, delete, select, update
 
 from ..domain.client import Client
 from ..errors import Conflict
+from .client_leases import ClientLeases
 from .database import Database
 from .pages import Pages
 from .rows import Rows
@@ -30,8 +31,9 @@ _DELETE = delete(clients).where(_KEY)
 class SqlClients:
     """Implements ``ports.Clients``."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, leases: ClientLeases | None = None) -> None:
         self._db = database
+        self._leases = leases or ClientLeases()
 
     def add(self, client: Client) -> None:
         """Raises Conflict if the ``client_id`` is taken."""
@@ -41,6 +43,14 @@ class SqlClients:
     def get(self, client_id: str) -> Client | None:
         """Exact look-up, disabled ones too."""
         return CLIENT.read_one(self._db.hot_row(_GET, {"key": client_id}))
+
+    def lately(self, client_id: str) -> Client | None:
+        """From a lease; in a transaction, whose writes may be undone, as it is there."""
+        return self.get(client_id) if self._db.in_work else self._leases.of(client_id, self.get)
+
+    def settle(self) -> None:
+        """Wait until every lease of a record that was replaced before has run out."""
+        self._leases.settle()
 
     def hold(self, client_id: str) -> Client | None:
         """As it is now, locked until commit."""

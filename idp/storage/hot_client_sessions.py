@@ -16,7 +16,6 @@ from datetime import datetime
 from time import monotonic
 from uuid import UUID
 
-from ..domain.client import Client
 from ..domain.ports import ClientSessions
 from ..domain.session import ClientSession, Liveness
 from ..domain.user import User
@@ -79,18 +78,6 @@ class HotClientSessions:
         may_fill = seen.ticket is not None and self._leases.announced()  # before the record is read: see ``leases``
         found = self._record.liveness(sid, now)
         self._pass_on(found, seen.ticket if may_fill else None)
-        return found
-
-    def liveness_and_client(
-        self, sid: UUID, client_id: str, now: datetime
-    ) -> tuple[Liveness | None, Client | None] | None:  # fmt: skip
-        """The record's; None for what was asked for lately, which Redis may know."""
-        if not self._in_work() and self._again(sid):
-            return None
-        self._copy.left_out()
-        found = self._record.liveness_and_client(sid, client_id, now)
-        if not self._in_work():
-            self._pass_on(found[0] if found is not None else None, None)
         return found
 
     def _pass_on(self, found: Liveness | None, ticket: Ticket | None) -> None:

@@ -44,6 +44,8 @@ from psycopg.waiting import wait_conn
 from sqlalchemy import make_url
 from sqlalchemy.exc import DisconnectionError
 
+from .columns import loads
+
 T = TypeVar("T")
 
 STATEMENT_SECONDS = 2.5
@@ -231,7 +233,7 @@ def connector(url: str, *, pooled: bool = False) -> Connector:
     """
     parsed = make_url(url)
     kind: Any = parsed.get_dialect()
-    _, arguments = kind(dbapi=kind.import_dbapi()).create_connect_args(parsed)
+    _, arguments = kind(dbapi=kind.import_dbapi(), json_deserializer=loads).create_connect_args(parsed)
     if pooled:
         options = {**_NETWORK, "autocommit": True, "prepare_threshold": None, **arguments}
         return Connector(lambda: _in_utc(TimedConnection.connect(**options)))

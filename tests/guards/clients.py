@@ -50,6 +50,11 @@ GUARDS = (
         "secret_hash=secret.encode() if secret else None,", f"{_C}test_only_a_hash_of_256_bits_is_kept",
     ),
     guard(
+        "C10 J12", "a change is told when nobody goes by the record of before", "storage/clients.py",
+        "        self._leases.settle()\n", "        return\n",
+        "storage/test_client_leases.py::test_nobody_is_taken_for_what_they_were_once_the_change_is_told",
+    ),
+    guard(
         "C10 J12", "256 bits by chance", "storage/system.py", "return secrets.token_urlsafe(32)",
         'return secrets.token_urlsafe(16).ljust(43, "A")',
         "storage/test_system.py::test_a_token_has_256_bits_of_chance",

@@ -136,7 +136,7 @@ def test_a_database_that_does_not_answer_is_never_active(
     def away(*_: object) -> None:
         raise Unavailable("the database does not answer")
 
-    for name in ("liveness", "liveness_and_client", "liveness_with_user"):
+    for name in ("liveness", "liveness_with_user"):
         monkeypatch.setattr(type(provider.stores.client_sessions), name, away)
     monkeypatch.setattr(type(provider.stores.refresh_families), "get", away)
     for name in ("access_token", "refresh_token"):

@@ -192,23 +192,14 @@ def test_redis_is_asked_from_the_second_question_on(engine: Engine, redis: Redis
     assert tally.take() == {"mark confirmed": 1, "look-up ended": 1}
 
 
-@pytest.mark.parametrize("along", [False, True])
-def test_what_was_told_dead_at_the_first_question_is_told_dead_elsewhere(
-    engine: Engine, redis: RedisServer, along: bool
-) -> None:
+def test_what_was_told_dead_at_the_first_question_is_told_dead_elsewhere(engine: Engine, redis: RedisServer) -> None:
     """I2: the ending is committed and not yet marked; another worker has a lease."""
     first, leased = hot_stores(engine, redis.url, every=False), hot_stores(engine, redis.url)
     held = joined(first, sign_in(first))
     assert live(leased, held, NOW)
     with first.work():
         first.sessions.end(OneClientSession(held.id), EndReason.TOKEN_REVOKED, "client", NOW)
-    if along:
-        found = first.client_sessions.liveness_and_client(held.id, held.client_id, NOW)
-        assert found is not None
-        assert found[0] is not None
-        assert not found[0].live
-    else:
-        assert not live(first, held, NOW)
+    assert not live(first, held, NOW)
     assert not live(leased, held, NOW)
 
 

@@ -78,23 +78,6 @@ def test_a_disabled_client_has_nothing_live(stores: Stores) -> None:
     assert not found.live
 
 
-def test_liveness_comes_along_with_any_client(stores: Stores) -> None:
-    """The caller's row and the sid's facts are each what they are alone, whoever the caller is."""
-    who, asker = sign_in(stores), a_client(disabled_at=NOW)
-    stores.clients.add(asker)
-    held, ended = joined(stores, who), joined(stores, sign_in(stores))
-    with stores.work():
-        stores.sessions.end(OneClientSession(ended.id), EndReason.TOKEN_REVOKED, "client", NOW)
-    for client in (who.client, asker, None):
-        for sid in (held.id, ended.id, uuid4()):
-            found = stores.client_sessions.liveness_and_client(sid, client.client_id if client else "nobody", NOW)
-            alone = stores.client_sessions.liveness(sid, NOW) if client else None
-            if found is None:  # a hot copy is asked for each by itself
-                continue
-            assert found[1] == client
-            assert found[0] == alone or (alone is None and not (found[0] and found[0].live))
-
-
 def test_an_unknown_sid_is_nothing(stores: Stores) -> None:
     assert stores.client_sessions.liveness(uuid4(), NOW) is None
     assert stores.client_sessions.liveness_with_user(uuid4(), NOW) is None

@@ -23,6 +23,14 @@ class Clients(Protocol):
         """Exact look-up, disabled ones too."""
         ...
 
+    def lately(self, client_id: str) -> Client | None:
+        """The same as ``get``, as it was a moment ago: for who asks what changes nothing, and asks again and again."""
+        ...
+
+    def settle(self) -> None:
+        """Return when ``lately`` knows, in every process, of all changes that were committed before this call."""
+        ...
+
     def hold(self, client_id: str) -> Client | None:
         """The same as ``get``, locked until commit: of two changes at once, neither undoes the other."""
         ...

@@ -7,7 +7,6 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
-from ..client import Client
 from ..device import Device
 from ..session import (
     ClientSession,
@@ -180,15 +179,6 @@ class ClientSessions(Protocol):
 
     def liveness_with_user(self, sid: UUID, now: datetime) -> tuple[Liveness, User, Mapping[str, object]] | None:
         """The same with the user's claims and the client's metadata, for userinfo, still one statement."""
-        ...
-
-    def liveness_and_client(
-        self, sid: UUID, client_id: str, now: datetime
-    ) -> tuple[Liveness | None, Client | None] | None:  # fmt: skip
-        """``liveness`` of this sid and the client of this id, any client, in one statement of the record.
-
-        None where nothing was asked for, as a hot copy may well know the sid: then each is asked for by itself.
-        """
         ...
 
     def of_user(self, user_id: UUID) -> Sequence[ClientSession]:
