@@ -2,7 +2,8 @@
 
 Why not redis-py's client classes: they retry, follow redirections and choose connections by themselves,
 and each of these takes time that is not in the budget, or parts a write from the ``WAIT`` that asks who
-has received *it*: ``WAIT`` speaks of the connection it comes on. Their connections do what is wanted.
+has received *it*: ``WAIT`` speaks of the connection it comes on. Their connections connect; what is said on
+them is ours (``resp``).
 
 Why a connection is closed on any failure: an answer that comes late must not be read as the answer to
 the next question.
@@ -14,7 +15,8 @@ import hashlib
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, cast
+from select import POLLIN, poll
+from typing import Any
 
 from redis.backoff import NoBackoff
 from redis.connection import Connection
@@ -23,12 +25,11 @@ from redis.exceptions import NoScriptError, RedisError, ResponseError
 from redis.retry import Retry
 
 from .breaker import Breaker
+from .resp import Reply, Word, exchange
 
 BUDGET_SECONDS = 0.05
 WAIT_SECONDS = 0.1
 
-Word = str | bytes | int
-Reply = Any
 Options = dict[str, Any]
 AnyConnection = Any  # redis-py leaves most of its methods untyped
 
@@ -127,8 +128,7 @@ class RedisLink:
         connection = self._connection()
         try:
             self._ready(connection)
-            connection.send_packed_command(connection.pack_commands(commands))
-            replies = [_reply(connection, patience) for _ in commands]
+            replies = exchange(connection._sock, commands, patience)
         except BaseException:
             connection.disconnect()
             raise
@@ -145,8 +145,10 @@ class RedisLink:
     def _ready(self, connection: AnyConnection) -> None:
         """Connected, with nothing left to read: neither the end of a server that went nor an old answer."""
         connection.connect()
+        if not _readable(connection):
+            return
         try:
-            stale = connection.can_read(0)
+            stale = connection.can_read(0)  # a TLS server may have sent what is no answer
         except RedisConnectionError:
             stale = True
         if stale:
@@ -163,8 +165,7 @@ def connection_options(**options: Any) -> Options:
     return options | ours
 
 
-def _reply(connection: AnyConnection, patience: float) -> Reply:
-    try:
-        return connection.read_response(timeout=patience, disconnect_on_error=False)
-    except ResponseError as refusal:
-        return cast("Reply", refusal)
+def _readable(connection: AnyConnection) -> bool:
+    readers = poll()
+    readers.register(connection._sock, POLLIN)
+    return bool(readers.poll(0))

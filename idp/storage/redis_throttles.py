@@ -18,8 +18,9 @@ from datetime import UTC, datetime, timedelta
 
 from ..domain.ports import Throttles
 from ..domain.throttle import Brake
-from .redis_link import Call, RedisSilent, Reply, Script
+from .redis_link import Call, RedisSilent, Script
 from .redis_servers import SHARDS, RedisServers
+from .resp import Reply
 
 _KEPT_MS = 60_000  # longer than the clocks of two workers differ
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
