@@ -13,7 +13,8 @@ from collections.abc import Mapping
 from flask import Blueprint, Response, request
 
 OPEN = {"Access-Control-Allow-Origin": "*"}
-_PATHS = frozenset({"token", "userinfo", "revoke", "par", "jwks", "openid_configuration", "oauth_server"})
+_PATHS = frozenset({"token", "userinfo", "revoke", "par"})
+_DOCUMENTS = frozenset({"jwks", "openid_configuration", "oauth_server"})  # these challenge nobody
 _NONE: dict[str, str] = {}
 _PREFLIGHT = {
     **OPEN,
@@ -26,7 +27,7 @@ _ANSWERS = {**OPEN, "Access-Control-Expose-Headers": "WWW-Authenticate, DPoP-Non
 
 def headers_for(endpoint: str) -> Mapping[str, str]:
     """What an answer of the endpoint of this name says to browser apps, errors too."""
-    return _ANSWERS if endpoint in _PATHS else _NONE
+    return _ANSWERS if endpoint in _PATHS else OPEN if endpoint in _DOCUMENTS else _NONE
 
 
 def install(blueprint: Blueprint) -> None:

@@ -2,6 +2,8 @@
 
 Headers: pages.md 66, 69, 71; RFC 9700 section 4.16 (never framed). ``setdefault`` throughout: an
 endpoint that knows better (JWKS may be cached; ``form_post`` must leave our origin) has said so.
+Pages say more than JSON does: what a page may run, ask a device for and share a process with means
+nothing where nothing can run, and costs every answer of a program's.
 
 Why ``Origin: null`` is let through to the token check: our own ``Referrer-Policy: no-referrer``
 makes browsers send exactly that with our own forms (Fetch, "append a request Origin header").
@@ -28,13 +30,16 @@ _ALWAYS = {
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
-    "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+_PAGES = {
+    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+    "Cross-Origin-Opener-Policy": "same-origin",
     "Permissions-Policy": (
         "accelerometer=(), camera=(), geolocation=(), gyroscope=(), microphone=(), payment=(), usb=(), "
         "publickey-credentials-get=(self), publickey-credentials-create=(self)"
     ),
-    "Cache-Control": "no-store",
 }
 _STRICT_TRANSPORT = "max-age=63072000; includeSubDomains"
 
@@ -50,7 +55,8 @@ def add_security_headers(app: Flask, settings: Settings) -> None:
             if name.lower() not in said:
                 response.headers.add(name, value)
         if response.mimetype == "text/html":
-            response.headers.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
+            for name, value in _PAGES.items():
+                response.headers.setdefault(name, value)
             response.vary.add("Cookie")
         return response
 

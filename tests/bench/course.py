@@ -54,6 +54,7 @@ from .targets import (
 
 SESSIONS, LEAN, CODES = 10_000, 4_000, 15_000
 REFRESHES = 1000
+BUFFERS = "2GB"  # as for a database of a million sessions, which is as large; the small one has the same
 _BESIDE = {
     JWKS: STATIC, DISCOVERY: STATIC, INTROSPECTION: ONE_GET, CREDENTIALS: ONE_SIGNATURE, REFRESH: ONE_UPDATE,
     LEAN_REFRESH: ONE_UPDATE,
@@ -78,7 +79,7 @@ class Course:
         """Everything, in order. What has been measured is in the report, also when something stops the rest."""
         report, enter = self._report, self._stack.enter_context
         report.rates, report.p99_ms = self._rounds.rates, self._rounds.p99_ms
-        postgres = enter(PostgresServer(**DURABLE, shared_buffers="256MB", max_wal_size="4GB"))
+        postgres = enter(PostgresServer(**DURABLE, shared_buffers=BUFFERS, max_wal_size="4GB"))
         redis, url = enter(RedisServer()), postgres.new_database()
         migrate(url)
         engine = enter(opened(url))

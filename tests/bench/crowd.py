@@ -74,6 +74,7 @@ class Crowd:
                 connection.exec_driver_sql(statement.format(**told).replace("%", "%%"))
             connection.exec_driver_sql("SET session_replication_role = origin")
             connection.exec_driver_sql("VACUUM ANALYZE")
+            connection.exec_driver_sql("CHECKPOINT")  # else whoever reads next writes what this has left behind
 
     def refresh_tokens(self, keys: MasterKeys, step: int = 1) -> Iterator[str]:
         """The first token of every ``step``-th of them."""

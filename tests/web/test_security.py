@@ -59,7 +59,8 @@ def test_an_endpoint_that_knows_better_is_left_alone() -> None:
     assert "Strict-Transport-Security" not in answer.headers
     answer = app.test_client().get("/json")
     assert answer.headers["Cache-Control"] == "no-store"
-    assert "Content-Security-Policy" not in answer.headers
+    assert not {"Content-Security-Policy", "Permissions-Policy"} & set(answer.headers.keys())
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
 
 
 @pytest.mark.parametrize(
