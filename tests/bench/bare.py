@@ -22,7 +22,8 @@ from flask import Flask, Response
 
 logging.basicConfig(level=logging.INFO)  # Granian tells that its worker has started
 
-DOCUMENT = b'{"keys":[' + b",".join([b"x" * 400] * 2) + b"]}"  # as long as a key set
+DOCUMENT = b'{"keys":[' + b",".join([b"x" * 400] * 4) + b"]}"  # as long as a key set of two algorithms
+LONG_DOCUMENT = b"x" * 3500  # as long as discovery
 ROWS = 10_000
 _JSON = [("Content-Type", "application/json")]
 
@@ -61,6 +62,9 @@ def app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
     if path == "/static":
         start_response("200 OK", _JSON)
         return [DOCUMENT]
+    if path == "/static/long":
+        start_response("200 OK", _JSON)
+        return [LONG_DOCUMENT]
     if path == "/redis":
         start_response("200 OK", _JSON)
         return [_redis.get("bare") or b""]

@@ -15,6 +15,7 @@ from .targets import (
     INTROSPECTION,
     JWKS,
     LEAN_REFRESH,
+    LONG_STATIC,
     ONE_GET,
     ONE_SIGNATURE,
     ONE_UPDATE,
@@ -102,6 +103,7 @@ def of_bare(port: int) -> dict[str, Load]:
     """The least that could be written."""
     signed = Request("POST", "/sign", body="grant_type=client_credentials")
     return {
-        STATIC: Load(port, get("/static")), ONE_GET: Load(port, Request("POST", "/redis", body="token=x")),
+        STATIC: Load(port, get("/static")), LONG_STATIC: Load(port, get("/static/long")),
+        ONE_GET: Load(port, Request("POST", "/redis", body="token=x")),
         ONE_SIGNATURE: Load(port, signed), ONE_UPDATE: Load(port, signed.to("/rotate")),
     }  # fmt: skip
