@@ -123,10 +123,6 @@ GUARDS = (
         f"{_R}test_a_change_under_way_does_not_undo_a_disabling",
     ),
     guard(
-        "J9", "deleting ends what it held", "services/clients.py",
-        "        self._end(client, EndReason.CLIENT_DELETED, by)\n", "", f"{_R}test_deleting_ends_everything_it_held",
-    ),
-    guard(
         "J10", "JSON that a database can hold", "oauth/requests.py", "    if not storable(document):\n",
         "    if False:\n", f"{_R}test_a_body_that_is_no_json_object_changes_nothing",
     ),
@@ -148,16 +144,6 @@ GUARDS = (
     guard(
         "J11", "so many values", "domain/metadata_members.py", "if len(value) > MAX_VALUES:", "if False:",
         f"{_M}test_there_are_limits",
-    ),
-    guard(
-        "J11", "names of so many characters", "domain/metadata_members.py",
-        "if not isinstance(value, str) or len(value) > MAX_NAME:", "if not isinstance(value, str):",
-        f"{_M}test_there_are_limits",
-    ),
-    guard(
-        "J11", "so many registrations from one place", "oauth/rfc7591_registration.py",
-        "if wait := self._throttles.take(client_registration_brakes(self._address()), self._clock.now()):", "if False:",
-        f"{_R}test_open_registration_is_slowed_by_address",
     ),
     guard(
         "J13", "a statement of a trusted issuer", "oauth/rfc7591_software_statement.py",
@@ -193,10 +179,6 @@ GUARDS = (
         "oidc/test_backchannel_logout.py::test_no_private_address_is_reached_without_the_switch",
     ),
     guard(
-        "J5", "every address of a name", "outgoing.py", "not all(_public(address) for", "not any(_public(address) for",
-        f"{_OUT}test_every_address_of_a_name_must_be_public",
-    ),
-    guard(
         "J5", "the address that was checked", "outgoing.py", "socket.create_connection((address, target.port)",
         "socket.create_connection((target.host, target.port)",
         f"{_OUT}test_the_connection_goes_to_the_address_that_was_checked",
@@ -215,10 +197,6 @@ GUARDS = (
         "return None", f"{_OUT}test_nothing_private_is_connected_to[https://[2002:7f00:1::]/]",
     ),
     guard(
-        "J5", "through NAT64 too", "outgoing.py", "    if address in _NAT64:\n", "    if False:\n",
-        f"{_OUT}test_nothing_private_is_connected_to[https://[64:ff9b::7f00:1]/]",
-    ),
-    guard(
         "J5", "what was given out", "outgoing.py",
         "if isinstance(parsed, ipaddress.IPv6Address) and inner is None and parsed not in _GIVEN_OUT:", "if False:",
         f"{_OUT}test_what_nobody_was_given_is_not_public",
@@ -230,10 +208,6 @@ GUARDS = (
     guard(
         "J5", "no redirect, nothing long", "outgoing.py", "if fetched.status != 200 or len(fetched.body) > most:",
         "if len(fetched.body) > most:", f"{_OUT}test_what_is_no_small_json_object_is_refused[/away]",
-    ),
-    guard(
-        "J5", "nothing long", "outgoing.py", " or len(fetched.body) > most:", ":",
-        f"{_OUT}test_what_is_no_small_json_object_is_refused[/long]",
     ),
     guard(
         "J5", "a server that drips is left", "outgoing.py", "        timer.start()\n", "",
