@@ -115,7 +115,7 @@ def test_looks_walk_indexes(filled: Engine, name: str) -> None:
     statement, keys = LOOKS[name]
     values: dict[str, Any] = {name: some(filled, kind) for name, kind in keys.items()}
     rest = {"now": NOW, "since": NOW, "presented": 0, "asker": "app-7", "key": b"x", "step": 1, "stale": NOW}
-    rest |= {"jkt": None, "x5t": None}
+    rest |= {"proven_jkt": None, "proven_x5t": None}
     assert scanned(plan(filled, statement, **(rest | values))) == []
 
 
