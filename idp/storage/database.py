@@ -8,8 +8,7 @@ the time it is written and no transaction fails for lock escalation.
 Why READ COMMITTED: every decision is one conditional statement whose row count decides, and the row
 lock serialises it (reliability.md section 4); no retry loop stands on the hot path.
 
-Why a process-wide turn for SQLite's writers: its busy handler polls and starves; a lock in front of it
-hands the file on in order.
+SQLite's writers take turns (``writers_turn``).
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, TypeVar
 
 from flask_sqlalchemy import SQLAlchemy
@@ -39,6 +38,7 @@ from .columns import loads
 from .postgres import connector, set_patience
 from .prepared import PreparedStatements, Result
 from .tables import Base
+from .writers_turn import PATIENCE_SECONDS, WritersTurn
 
 db = SQLAlchemy(metadata=Base.metadata)
 
@@ -48,7 +48,6 @@ AnyResult = CursorResult[*tuple[Any, ...]]
 Take = Callable[[AnyResult], T]
 Parameters = Mapping[str, Any] | Sequence[Mapping[str, Any]] | None
 
-_SQLITE_PATIENCE_SECONDS = 2  # for the turn, and then for the file: no answer is later than 5 s (F-30)
 _LOST_STATES = {"40001", "40P01"}  # serialization failure, deadlock: nothing has been done
 _ATTEMPTS = 3
 
@@ -62,8 +61,8 @@ def engine_options(url: str, pool_size: int = 8, *, pooled: bool = False) -> dic
                                "json_deserializer": loads}  # fmt: skip
     if make_url(url).get_backend_name() == "sqlite":
         return options | {
-            "pool_timeout": _SQLITE_PATIENCE_SECONDS,
-            "connect_args": {"timeout": _SQLITE_PATIENCE_SECONDS, "check_same_thread": False},
+            "pool_timeout": PATIENCE_SECONDS,
+            "connect_args": {"timeout": PATIENCE_SECONDS, "check_same_thread": False},
             "pool_events": [(_prepare_sqlite, "connect")],
         }
     connect = connector(url, pooled=pooled)
@@ -72,7 +71,7 @@ def engine_options(url: str, pool_size: int = 8, *, pooled: bool = False) -> dic
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     """FULL and not NORMAL: an acknowledged ending must survive a power cut (F-31)."""
-    patience = f"busy_timeout={_SQLITE_PATIENCE_SECONDS * 1000}"
+    patience = f"busy_timeout={PATIENCE_SECONDS * 1000}"
     for pragma in (patience, "journal_mode=WAL", "foreign_keys=ON", "synchronous=FULL"):
         connection.execute(f"PRAGMA {pragma}")
 
@@ -112,7 +111,7 @@ class Database:
         self.sqlite = engine.dialect.name == "sqlite"
         self._prepared = PreparedStatements(engine)
         self._here = threading.local()
-        self._writer = threading.Lock()
+        self._writers = WritersTurn()
 
     # ── statements ───────────────────────────────────────────────────────────────────────────────
 
@@ -264,17 +263,8 @@ class Database:
             raise
         return connection
 
-    @contextmanager
-    def _turn(self, needed: bool = True) -> Iterator[None]:
-        if not (self.sqlite and needed):
-            yield
-            return
-        if not self._writer.acquire(timeout=_SQLITE_PATIENCE_SECONDS):
-            raise Unavailable("the database is busy")
-        try:
-            yield
-        finally:
-            self._writer.release()
+    def _turn(self, needed: bool = True) -> AbstractContextManager[None]:
+        return self._writers.taken() if self.sqlite and needed else nullcontext()
 
 
 def _all(result: AnyResult) -> Sequence[AnyRow]:

@@ -25,6 +25,7 @@ from idp.domain.session import EndReason, ThisSession
 from idp.errors import Unavailable
 from idp.paths import MIGRATIONS
 from idp.storage.stores import build_stores
+from idp.storage.writers_turn import PAUSE_SECONDS
 
 from ..builders import NOW, a_user
 from ..conftest import open_engine
@@ -137,6 +138,24 @@ def test_a_writer_that_stays_is_waited_for_and_then_it_is_503(path: Path, stores
     assert stores.users.get(who.user.id) == who.user
     other.execute("ROLLBACK")
     other.close()
+    time.sleep(PAUSE_SECONDS)
+    stores.users.add(a_user())
+
+
+def test_nobody_waits_behind_those_who_have_waited_in_vain(path: Path, stores: Stores) -> None:
+    """F-30: rounds of a worker's threads, one behind the other, would be later than any client waits."""
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(Unavailable):
+        stores.users.add(a_user())
+    began = time.monotonic()
+    for _ in range(3):
+        with pytest.raises(Unavailable), stores.work():
+            stores.users.add(a_user())
+    assert time.monotonic() - began < PAUSE_SECONDS / 2
+    other.execute("ROLLBACK")
+    other.close()
+    time.sleep(PAUSE_SECONDS)
     stores.users.add(a_user())
 
 
