@@ -27,10 +27,6 @@ GUARDS = (
         'if alg in algs else None, (typ, "JWT", None))', f"{_BAD}[another typ]", f"{_BAD}[no typ]",
     ),
     guard(
-        "N2", "the algorithm", "jose.py", "verify_key(jwk, alg) if alg in algs else None, (typ,))",
-        "verify_key(jwk, alg), (typ,))", f"{_BAD}[RS256]",
-    ),
-    guard(
         "N2", "no private key", "jose.py", "if not isinstance(jwk, dict) or _SECRET_MEMBERS & jwk.keys():",
         "if not isinstance(jwk, dict):", f"{_BAD}[private jwk]",
     ),

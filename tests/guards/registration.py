@@ -175,8 +175,6 @@ GUARDS = (
         "J5 B14 H9", "public addresses alone", "outgoing.py",
         "if not self.allow_private and not all(_public(address) for address in addresses):", "if False:",
         f"{_OUT}test_nothing_private_is_connected_to[https://127.0.0.1/]", f"{_OUT}test_a_delivery_is_guarded_alike",
-        "oauth/test_rfc9101_request_object.py::test_a_reference_into_our_own_network_is_never_connected_to",
-        "oidc/test_backchannel_logout.py::test_no_private_address_is_reached_without_the_switch",
     ),
     guard(
         "J5", "the address that was checked", "outgoing.py", "socket.create_connection((address, target.port)",
@@ -208,10 +206,6 @@ GUARDS = (
     guard(
         "J5", "no redirect, nothing long", "outgoing.py", "if fetched.status != 200 or len(fetched.body) > most:",
         "if len(fetched.body) > most:", f"{_OUT}test_what_is_no_small_json_object_is_refused[/away]",
-    ),
-    guard(
-        "J5", "a server that drips is left", "outgoing.py", "        timer.start()\n", "",
-        f"{_OUT}test_a_server_that_drips_is_left_in_time[http-body]",
     ),
     guard(
         "J5", "a sector is vouched for", "oidc/registration_sector.py",

@@ -17,20 +17,12 @@ GUARDS = (
         f"{_V}test_a_foreign_key_under_our_kid_is_refused",
     ),
     guard(
-        "X9 E2", "the key's own algorithm", _SIGNED, 'if jwt.header.get("alg") != key.alg:', "if False:",
-        f"{_V}test_a_key_signs_with_its_own_algorithm_alone",
-    ),
-    guard(
         "X9 C5", "the type", _SIGNED, "if not isinstance(typ, str) or typ.lower() not in _TYPES:", "if False:",
         f"{_V}test_headers_that_are_refused",
     ),
     guard(
         "X9 E7", "no extension", _SIGNED, 'if "crit" in jwt.header or "b64" in jwt.header:', "if False:",
         f"{_V}test_headers_that_are_refused",
-    ),
-    guard(
-        "X9 E5", "a key's name is text", _SIGNED, "    if not isinstance(kid, str):\n", "    if False:\n",
-        f"{_V}test_kid_must_be_text",
     ),
     guard(
         "X9", "the end", _SIGNED, "        if token.exp <= now - self._leeway:\n", "        if False:\n",
@@ -74,24 +66,9 @@ GUARDS = (
         f"{_V}test_a_giant_token_is_refused",
     ),
     guard(
-        "X9 E8", "nested without end", "resource_server/jws.py", "except (ValueError, RecursionError):",
-        "except ValueError:", f"{_V}test_claims_nested_without_end_are_refused",
-    ),
-    guard(
         "X9 E10", "no symmetric or private key", "resource_server/keys.py",
         'if jwk.get("use", "sig") != "sig" or _PRIVATE_OR_SECRET & jwk.keys():', "if False:",
         f"{_I}test_keys_that_may_not_verify_are_left_out",
-    ),
-    guard(
-        "X9 E2", "algorithms by the key", "resource_server/keys.py",
-        "or not isinstance(alg, str) or alg not in _SHAPE:", "or not isinstance(alg, str):",
-        f"{_I}test_keys_that_may_not_verify_are_left_out",
-        layers=(
-            removal(
-                "resource_server/keys.py", "    kty, crv = _SHAPE[alg]\n",
-                "    kty, crv = _SHAPE.get(alg, (jwk.get('kty'), None))\n",
-            ),
-        ),
     ),
     guard(
         "X9 E10", "weak keys verify nothing", "resource_server/keys.py",
@@ -102,11 +79,6 @@ GUARDS = (
         "X9 E11", "metadata of this issuer", "resource_server/issuer.py",
         'if answer.document.get("issuer") != self.issuer:', "if False:",
         f"{_I}test_metadata_of_another_issuer_are_not_believed",
-    ),
-    guard(
-        "X9 E4 J5", "keys from the issuer's origin alone", "resource_server/transport.py",
-        "if (scheme, host) != self._origin[:2] or (port != self._origin[2] and not self._any_port):", "if False:",
-        f"{_I}test_keys_come_from_the_issuers_origin_alone", f"{_I}test_another_port_is_another_origin",
     ),
     guard(
         "X9 E5", "invented keys cost little", "resource_server/issuer.py",
