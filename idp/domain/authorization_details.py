@@ -73,7 +73,10 @@ def within(wanted: Detail, granted: Detail) -> bool:
 
 
 def rows(detail: Detail) -> tuple[tuple[str, str], ...]:
-    """Everything that stands in a detail, for people: the path of each value and the value."""
+    """Everything that stands in a detail, for people: the path of each value and the value.
+
+    Each item of a list stands in a row of its own: what joined them could as well stand in one of them.
+    """
     shown = {name: value for name, value in detail.items() if name not in ("type", "locations")}
     return tuple(_rows(shown, ""))
 
@@ -139,8 +142,8 @@ def _rows(value: Any, path: str) -> Sequence[tuple[str, str]]:
     if isinstance(value, dict):
         return [row for name, member in value.items() for row in _rows(member, f"{path}.{name}" if path else name)]
     if isinstance(value, list):
-        if all(not isinstance(item, dict | list) for item in value):
-            return [(path, ", ".join(_text(item) for item in value))]
+        if len(value) < 2:
+            return _rows(value[0] if value else "", path)
         return [row for number, item in enumerate(value, 1) for row in _rows(item, f"{path} {number}")]
     return [(path, _text(value))]
 

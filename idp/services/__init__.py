@@ -87,7 +87,7 @@ def build(stores: Stores, settings: Settings, master_keys: MasterKeys) -> Servic
         sign_in=SignIn(stores, settings, sessions),
         sessions=sessions,
         consents=consents,
-        interactions=InteractionFlow(stores, settings),
+        interactions=InteractionFlow(stores, settings, details),
         exchange=Exchanging(stores, tokens, details),
         trusted_issuers=TrustedIssuers(stores, settings, master_keys),
         polling=Polling(stores, settings, master_keys, consents),

@@ -2,7 +2,7 @@
 
 What a person has granted is kept with the code and the refresh family, to the letter. Whenever a token is
 made of it, types are looked up anew: of a type that has been deleted nothing is left, as of a scope whose
-API has gone.
+API has gone. A request that still waits for a person is refused instead (``services.interactions``).
 """
 
 from __future__ import annotations

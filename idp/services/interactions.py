@@ -2,6 +2,9 @@
 
 ``next_step`` asks the one pure decision with the facts of this moment; it is asked on entry, on every
 page, and again before a code is issued, so no page can skip another.
+
+What waits here may outlive what it asks for: of an authorization detail whose type has gone meanwhile no page
+could say what it is, and no code is issued (RFC 9396 section 5).
 """
 
 from __future__ import annotations
@@ -10,12 +13,13 @@ import re
 from datetime import timedelta
 
 from ..domain.client import Client
-from ..domain.decision import Decision, decide
+from ..domain.decision import Decision, Refuse, decide
 from ..domain.interaction import AuthorizationRequest, Interaction
 from ..domain.ports import Stores
 from ..domain.session import Session
-from ..errors import NotFound
+from ..errors import NotFound, ProtocolError
 from ..settings import Settings
+from .authorization_details import AuthorizationDetails
 from .sessions import Current
 
 _ID = re.compile(r"[A-Za-z0-9_-]{43}")
@@ -24,9 +28,10 @@ _ID = re.compile(r"[A-Za-z0-9_-]{43}")
 class InteractionFlow:
     """Interactions live on the server; a page knows only the id."""
 
-    def __init__(self, stores: Stores, settings: Settings) -> None:
+    def __init__(self, stores: Stores, settings: Settings, details: AuthorizationDetails) -> None:
         self._stores = stores
         self._settings = settings
+        self._details = details
 
     def start(self, request: AuthorizationRequest) -> Interaction:
         """Keep a validated request while a person answers."""
@@ -58,7 +63,20 @@ class InteractionFlow:
 
     def next_step(self, interaction: Interaction, current: Current | None) -> Decision:
         """What must happen next with this interaction."""
-        return self.decide(interaction.request, self.client(interaction), current, interaction)
+        client = self.client(interaction)
+        return self._outlived(interaction.request, client) or self.decide(
+            interaction.request, client, current, interaction
+        )
+
+    def _outlived(self, request: AuthorizationRequest, client: Client) -> Refuse | None:
+        """The refusal of details that may not be asked for any more (RFC 9396 section 5)."""
+        if not request.authorization_details:
+            return None
+        try:
+            self._details.check(request.authorization_details, client)
+        except ProtocolError as error:
+            return Refuse(error.error, error.description, error.section)
+        return None
 
     def decide(
         self, request: AuthorizationRequest, client: Client, current: Current | None, interaction: Interaction | None

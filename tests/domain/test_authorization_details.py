@@ -101,6 +101,12 @@ def test_less_is_within_and_everything_else_is_not() -> None:
 def test_people_read_every_value() -> None:
     detail = {**RIGHT, "actions": ["initiate", "status"], "urgent": True, "parts": [{"a": 1}, {"a": 2}]}
     assert rows(detail) == (
-        ("instructedAmount.currency", "EUR"), ("instructedAmount.amount", "123.50"), ("actions", "initiate, status"),
-        ("urgent", "yes"), ("parts 1.a", "1"), ("parts 2.a", "2"),
+        ("instructedAmount.currency", "EUR"), ("instructedAmount.amount", "123.50"), ("actions 1", "initiate"),
+        ("actions 2", "status"), ("urgent", "yes"), ("parts 1.a", "1"), ("parts 2.a", "2"),
     )  # fmt: skip
+
+
+def test_no_list_reads_like_another() -> None:
+    for one, other in ((["a, b"], ["a", "b"]), (["a", "b, c"], ["a, b", "c"])):
+        assert rows({"type": "x", "list": one}) != rows({"type": "x", "list": other})
+    assert rows({"type": "x", "list": ["a"], "none": []}) == (("list", "a"), ("none", ""))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 from urllib.parse import urlencode
 
 import pytest
 
-from ..provider import App, Browser, Provider, answer_of, answered, claims_of, refused, sent_back
+from ..provider import ISSUER, App, Browser, Provider, answer_of, answered, claims_of, refused, sent_back
 
 BANK = "https://bank.example"
 DOCTOR = "https://doctor.example"
@@ -98,13 +99,42 @@ def test_a_person_reads_every_value_and_is_asked_every_time(provider: Provider, 
         there = provider.authorize(app, ada, **asked({**PAY, "note": note})).headers["Location"]
         assert there.startswith("/consent?")
         page = provider.visit(ada, there).text
+        rows = re.findall("<dt><bdi>([^<]*)</bdi></dt><dd><bdi>([^<]*)</bdi>", page)
         assert "Make this payment" in page
         assert "EUR 123.50" in page
-        assert "initiate, status" in page
+        assert [value for term, value in rows if term.startswith("actions")] == ["initiate", "status"]
         assert "<script>alert" not in page
         assert "&lt;script&gt;alert(1)" in page
     sent_back(provider.authorize(app, ada, prompt="none", **asked(PAY)), "consent_required")
     assert "code" in answer_of(provider.authorize(app, ada)), "the scopes were allowed before"
+
+
+@pytest.mark.spec("RFC 9396", "5")
+@pytest.mark.parametrize("when", ["before the page", "before the answer", "after the answer"])
+def test_a_type_that_goes_meanwhile_is_refused_and_not_left_out(alone: Provider, when: str) -> None:
+    """Nobody is asked for less than was sent, and nothing waits for a type of the same name."""
+    alone.resource(DOCTOR)
+    details = alone.services.authorization_details
+    details.create("record", DOCTOR, "See your record", {})
+    app, ada = alone.register(), alone.sign_in()
+
+    def lose(moment: str) -> None:
+        if moment == when:
+            details.delete("record")
+
+    there = alone.authorize(app, ada, **asked(SEE)).headers["Location"]
+    lose("before the page")
+    page = alone.visit(ada, there)
+    lose("before the answer")
+    resume = page.headers.get("Location")
+    if resume is None:
+        token = re.search('name="csrf_token" value="([^"]*)"', page.text)
+        assert token is not None
+        form = {"csrf_token": token[1], "decision": "allow"}
+        posted = alone.visit(ada, there, method="POST", data=form, headers={"Origin": ISSUER})
+        resume = posted.headers["Location"]
+    lose("after the answer")
+    assert answer_of(alone.visit(ada, resume))["error"] == "invalid_authorization_details"
 
 
 # ── the token ─────────────────────────────────────────────────────────────────────────────────────
