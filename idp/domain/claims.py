@@ -12,6 +12,7 @@ Section 5.5.1: what is asked for with a value is told only where it is that valu
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from .scope import CLAIMS_OF_SCOPE
@@ -22,6 +23,10 @@ IN_LANGUAGES = (
     "name", "family_name", "given_name", "middle_name", "nickname", "profile", "picture", "website", "address",
 )  # fmt: skip
 """What may have a language tag (section 5.2: "human-readable", or a reference to such)."""
+
+MAX_TAG = 35
+"""Characters of a language tag: no tag that is in use needs more (RFC 5646 section 4.4.1)."""
+_TAG = re.compile(r"[A-Za-z]{1,8}(-[A-Za-z0-9]{1,8}){0,7}")  # BCP 47, as far as a syntax can tell
 
 LOCALES = "locales"
 """The member of our stored ``claims`` that keeps ``claims_locales``; a client's own ``claims`` cannot set it."""
@@ -47,9 +52,14 @@ def claims_of(user: User, names: Iterable[str], locales: Sequence[str] = ()) -> 
     return {name: own[name] for name in dict.fromkeys(wanted) if own.get(name) not in (None, "")}
 
 
+def is_language_tag(text: str) -> bool:
+    """Could this be a tag of BCP 47 that somebody uses?"""
+    return len(text) <= MAX_TAG and _TAG.fullmatch(text) is not None
+
+
 def _may_be_stored(name: str) -> bool:
-    plain, tagged, _language = name.partition("#")
-    return plain in (IN_LANGUAGES if tagged else KNOWN)
+    plain, tagged, language = name.partition("#")
+    return plain in IN_LANGUAGES and is_language_tag(language) if tagged else plain in KNOWN
 
 
 def _in_language(own: Mapping[str, object], name: str, locales: Sequence[str]) -> Iterator[str]:

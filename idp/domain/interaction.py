@@ -6,12 +6,16 @@ the opaque id, so no form field can change what is asked (CVE-2026-7571, ASVS 10
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-from .claims import scope_with_claims
+from .claims import claims_locales, requested, scope_with_claims
+
+MOST_CARRIED = 4096
+"""Characters of a request that a token repeats: with what every token says it stays within what is read (8192)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +53,15 @@ class AuthorizationRequest:
     def to_consent(self) -> tuple[str, ...]:
         """Everything the person must allow: the scopes, and those behind single claims."""
         return scope_with_claims(self.scope, self.claims)
+
+    @property
+    def carried(self) -> int:
+        """How many characters of it an access token will repeat, as JSON in ASCII."""
+        members = (
+            self.scope, self.resources, requested(self.claims, "userinfo"), claims_locales(self.claims),
+            self.authorization_details,
+        )  # fmt: skip
+        return len(json.dumps(members, separators=(",", ":")))
 
     @property
     def openid(self) -> bool:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..domain.client import Client, GrantType
-from ..domain.interaction import AuthorizationRequest
+from ..domain.interaction import MOST_CARRIED, AuthorizationRequest
 from ..errors import ProtocolError
 from ..services.tokens import Tokens
 from ..settings import Settings
@@ -77,10 +77,13 @@ class AuthorizationRequests:
         }
         for extension in self._extensions:
             members |= extension(parameters, client)
-        return AuthorizationRequest(
+        request = AuthorizationRequest(
             client_id=client.client_id, redirect_uri=redirect_uri, state=parameters.get("state"),
             pushed_as=asked.pushed_as, **members,
         )  # fmt: skip
+        if request.carried > MOST_CARRIED:  # a token that we issue is one that we read
+            raise invalid_request("more is asked for than a token can carry", "RFC 6749 4.1.2.1")
+        return request
 
 
 def vetted_redirect_uri(parameters: Parameters, client: Client) -> str:

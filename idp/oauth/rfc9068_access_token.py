@@ -17,7 +17,7 @@ from .. import jose
 from ..domain.claims import claims_locales, requested
 from ..domain.key import DEFAULT_ALG
 from ..domain.ports import Clock, Randomness
-from ..errors import TokenRejected
+from ..errors import ProtocolError, TokenRejected
 from ..services.codes import Grant
 from ..services.keys import Keys
 
@@ -63,7 +63,7 @@ class AccessTokens:
         return max(0, min(self.life, int(grant.not_after.timestamp()) - int(now.timestamp())))
 
     def make(self, grant: Grant, now: datetime, alg: str = DEFAULT_ALG) -> str:
-        """Sign one. ``aud`` is a string when there is one audience."""
+        """Sign one. ``aud`` is a string when there is one audience. Raises ProtocolError for one that nobody reads."""
         issued = int(now.timestamp())
         audience = grant.audience[0] if len(grant.audience) == 1 else list(grant.audience)
         claims: dict[str, object] = {
@@ -89,7 +89,10 @@ class AccessTokens:
             claims["userinfo_claims"] = list(asked)  # names only, for our own userinfo (Core 5.5)
         if locales := claims_locales(grant.claims):
             claims["claims_locales"] = list(locales)  # likewise (Core 5.2)
-        return jose.sign(claims, self._keys.signer(alg), typ=TYP)
+        made = jose.sign(claims, self._keys.signer(alg), typ=TYP)
+        if len(made) > jose.MAX_TOKEN:  # scopes and APIs as long as an operator made them
+            raise ProtocolError("invalid_scope", "no token can carry all of this: ask for less", section="RFC 6749 3.3")
+        return made
 
     def read(self, token: str, *, audience: str | None = None) -> AccessToken:
         """Verify one of ours. Raises TokenRejected. ``audience`` None leaves ``aud`` to the caller."""

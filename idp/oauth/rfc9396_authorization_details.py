@@ -60,6 +60,8 @@ def requested_details(parameters: Mapping[str, str]) -> tuple[Detail, ...] | Non
         or not storable({"authorization_details": found})
     ):
         raise refused_details(f"authorization_details must be an array of 1 to {MAX_DETAILS} objects", "RFC 9396 2")
+    if len(json.dumps(found, separators=(",", ":"))) > MAX_JSON:  # as a token carries it: in ASCII
+        raise refused_details(f"authorization_details has more than {MAX_JSON} characters", "RFC 9396 2")
     if not all(isinstance(item, dict) and isinstance(item.get("type"), str) for item in found):
         raise refused_details("each detail is a JSON object with a type", "RFC 9396 2")
     return tuple(found)

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from ..domain.claims import LOCALES, scope_of_claim
+from ..domain.claims import LOCALES, is_language_tag, scope_of_claim
 from ..domain.client import Client
 from ..domain.scope import OPENID
 from ..errors import TokenRejected
@@ -23,7 +23,6 @@ from .core_id_token import IdTokens
 PROMPTS = ("none", "login", "consent", "select_account")
 CREATE = "create"
 DISPLAYS = ("page", "popup", "touch", "wap")
-_TAG = re.compile(r"[A-Za-z]{1,8}(-[A-Za-z0-9]{1,8}){0,7}")  # BCP 47, as far as a syntax can tell
 _NUMBER = re.compile(r"[0-9]{1,9}")
 _SECTION = "OpenID Connect Core 3.1.2.1"
 
@@ -150,7 +149,7 @@ def _plain(text: str) -> bool:
 
 def _locales(parameters: Parameters, name: str) -> tuple[str, ...]:
     """Language tags, best first; what is no tag is no language anybody could have asked for."""
-    return tuple(tag for tag in parameters.get(name, "").split(" ")[:10] if _TAG.fullmatch(tag))
+    return tuple(tag for tag in parameters.get(name, "").split(" ")[:10] if is_language_tag(tag))
 
 
 def _display(parameters: Parameters) -> str | None:

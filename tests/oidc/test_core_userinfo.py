@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from werkzeug.test import TestResponse
 
-from ..provider import API, App, Browser, Provider, answer_of, answered, claims_of, refused
+from ..provider import API, App, Browser, Provider, answer_of, answered, claims_of, refused, sent_back
 
 
 @pytest.fixture(scope="module")
@@ -221,3 +221,45 @@ def test_a_claim_with_a_value_is_told_if_it_is_that(
         assert names == told
         assert {"email", "email_verified", "nickname"} & set(claims_of(found["id_token"])) == told
         assert claims_of(found["access_token"]).get("userinfo_claims", []) == sorted(told)
+
+
+# ── what a token can carry ────────────────────────────────────────────────────────────────────────
+
+
+def tagged(length: int, names: int = 50) -> str:
+    """``claims`` that asks for as much as one request may, in languages whose tags are so long."""
+    tags = [f"en-{number:08}-{'x' * 8}-{'x' * 8}-{'x' * 8}"[:length] for number in range(names)]
+    return json.dumps({"userinfo": {f"family_name#{tag}": None for tag in tags}})
+
+
+@pytest.mark.spec("OpenID Connect Core 1.0", "5.2")
+def test_a_token_that_we_issue_is_one_that_we_read(provider: Provider, ada: Browser) -> None:
+    """With as many claims in as many languages as are let in, and the longest state of everything else."""
+    app = provider.register(trusted=True)
+    locales = " ".join(f"de-{number:08}-{'x' * 8}-{'x' * 8}" for number in range(10))
+    tokens = provider.tokens(app, ada, scope="openid profile", claims=tagged(35), claims_locales=locales)
+    assert len(claims_of(tokens["access_token"])["userinfo_claims"]) == 50
+    assert provider.userinfo(tokens["access_token"]).status_code == 200
+    longer = provider.tokens(app, ada, scope="openid profile", claims=tagged(38), claims_locales=locales + "-abcdefgh")
+    claims = claims_of(longer["access_token"])
+    assert "userinfo_claims" not in claims, "BCP 47 has no tags of 36 characters in use"
+    assert len(claims["claims_locales"]) == 9
+
+
+@pytest.mark.spec("RFC 6749", "4.1.2.1")
+def test_more_than_a_token_can_carry_is_refused(alone: Provider) -> None:
+    app, ada = alone.register(trusted=True), alone.sign_in()
+    alone.resource("https://bank.example")
+    note = {"properties": {"note": {"type": "string", "maxLength": 4000}}}
+    alone.services.authorization_details.create("note", "https://bank.example", "Note this", note)
+
+    def asked(length: int, character: str = "x") -> str:
+        return json.dumps([{"type": "note", "note": character * length}], ensure_ascii=False)
+
+    most = alone.tokens(app, ada, authorization_details=asked(3900), resource="https://id.example")
+    assert alone.active(app, most["access_token"])
+    for claims, details, error in (
+        (tagged(35), asked(3000), "invalid_request"), (None, asked(1000, "\u00e9"), "invalid_authorization_details"),
+    ):  # fmt: skip
+        sent_back(alone.authorize(app, ada, claims=claims, authorization_details=details), error)
+    assert "code" in answer_of(alone.authorize(app, ada, claims=tagged(35), authorization_details=asked(1000)))
