@@ -57,6 +57,7 @@ from .oauth.rfc9449_dpop import Proofs, PushedProofs, nonces, read_jkt
 from .oauth.rfc9701_signed_introspection import SignedIntrospection
 from .oauth.sender_constraint import PresentedTokens, TokenBinding
 from .oauth.server import IdpServer
+from .oauth.strangers_hosts import StrangersHosts
 from .oidc.backchannel_logout import BackchannelLogout
 from .oidc.ciba import BackchannelAuthentication, CibaGrant, CibaPing
 from .oidc.ciba_signed_request import SignedRequests
@@ -258,8 +259,9 @@ def _authorization_requests(
     """Pushed, or signed, or as they are."""
     outgoing = Outgoing(settings.fetch_private_networks)
     objects = RequestObjects(
-        settings.issuer, ClientKeys(outgoing), outgoing, stores.throttles, stores.clock, _address_of_request(settings)
-    )
+        settings.issuer, ClientKeys(outgoing), outgoing, stores.throttles, stores.clock, _address_of_request(settings),
+        _strangers_hosts(settings, stores),
+    )  # fmt: skip
     references = PushedReferences(settings, services.pushed_requests, objects.resolve)
     return AuthorizationRequests(
         settings, services.tokens, references.resolve, objects.resolve_pushed, extensions
@@ -285,7 +287,7 @@ def _token_endpoints(
     authentication = ClientAuthentication(
         described, assertions, certificates, stores.throttles, stores.clock
     )  # fmt: skip
-    vouch = SectorIdentifiers(Outgoing(settings.fetch_private_networks)).check
+    vouch = _sector_identifiers(settings, stores).check
     answers = TokenAnswers(access_tokens, stores.clock, (id_tokens.add, add_details))
     proofs = Proofs(stores.assertion_ids, stores.clock, nonces(settings, stores.clock))
     presented = PresentedTokens(settings.issuer, access_tokens, proofs)
@@ -334,8 +336,16 @@ def _client_documents(settings: Settings, stores: Stores, services: Services) ->
     outgoing = Outgoing(settings.fetch_private_networks)
     return ClientIdDocuments(
         settings, services.clients, services.described_clients, outgoing, stores.throttles, stores.clock, stores.work,
-        _address_of_request(settings), SectorIdentifiers(outgoing).check,
+        _address_of_request(settings), _sector_identifiers(settings, stores).check, _strangers_hosts(settings, stores),
     )  # fmt: skip
+
+
+def _sector_identifiers(settings: Settings, stores: Stores) -> SectorIdentifiers:
+    return SectorIdentifiers(Outgoing(settings.fetch_private_networks), _strangers_hosts(settings, stores))
+
+
+def _strangers_hosts(settings: Settings, stores: Stores) -> StrangersHosts:
+    return StrangersHosts(stores.throttles, stores.clock, _address_of_request(settings))
 
 
 def _address_of_request(settings: Settings) -> oauth.AddressOfRequest:

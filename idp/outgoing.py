@@ -2,9 +2,9 @@
 
 The name is resolved once, every address it has must be public, and the connection goes to the address
 that was checked, so a second answer of a hostile name server changes nothing (DNS rebinding). https
-only, no redirects. A fetch has three seconds in all, 64 kB, and two go at a time; a delivery (a form that
-is posted) has five seconds, what it is answered is not read beyond the status, and how many go at a time
-is its courier's affair. ``allow_private`` (the operator's switch for tests and closed networks) lifts the
+only, no redirects. A fetch has three seconds in all, 64 kB, and few go at a time (``fetch_slots``); a delivery
+(a form that is posted) has five seconds, what it is answered is not read beyond the status, and how many go at
+a time is its courier's affair. ``allow_private`` (the operator's switch for tests and closed networks) lifts the
 address check and permits http to loopback; what is refused is logged.
 """
 
@@ -27,10 +27,11 @@ from urllib.parse import urlencode, urlsplit
 
 import structlog
 
+from .fetch_slots import NoSlot, Purpose, slot
+
 MAX_BYTES = 64 * 1024
 TIMEOUT_SECONDS = 3.0
 DELIVERY_SECONDS = 5.0
-_SLOTS = threading.BoundedSemaphore(2)  # strangers' servers never hold more than two of our threads
 _GIVEN_OUT = ipaddress.ip_network("2000::/3")
 
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
@@ -44,6 +45,10 @@ class FetchRefused(Exception):
 
 class Unreachable(FetchRefused):
     """It may be asked for, but nobody answered in time: later somebody may."""
+
+
+class Busy(Unreachable):
+    """Nobody has been asked: too many of our own fetches are under way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,30 +97,32 @@ class Outgoing:
 
     allow_private: bool
 
-    def json_document(self, url: str) -> Any:
+    def json_document(self, url: str, purpose: Purpose) -> Any:
         """Whatever JSON is at ``url``. Raises FetchRefused."""
         try:
-            return json.loads(self.document(url).body)
+            return json.loads(self.document(url, purpose).body)
         except (ValueError, RecursionError):
             raise FetchRefused("not JSON") from None
 
-    def json_object(self, url: str) -> dict[str, Any]:
+    def json_object(self, url: str, purpose: Purpose) -> dict[str, Any]:
         """The JSON object at ``url``. Raises FetchRefused for everything else."""
-        return json_object_of(self.document(url).body)
+        return json_object_of(self.document(url, purpose).body)
 
-    def document(self, url: str, most: int = MAX_BYTES, *, accept: str = "application/json") -> Fetched:
+    def document(
+        self, url: str, purpose: Purpose, most: int = MAX_BYTES, *, accept: str = "application/json"
+    ) -> Fetched:
         """What stands at ``url``: a 200 of at most ``most`` bytes. Raises FetchRefused for everything else.
 
-        ``accept`` is the media type that is asked for; whoever insists on it looks at the answer's.
+        ``accept`` is the media type that is asked for; whoever insists on it looks at the answer's. Raises Busy
+        where too many are under way for that purpose.
         """
         target = self._split(url)
-        if not _SLOTS.acquire(blocking=False):
-            raise Unreachable("too many fetches under way")
         asked = _Asked("GET", {"Accept": accept}, read=MAX_BYTES + 1)
         try:
-            fetched = self._exchange(target, asked, TIMEOUT_SECONDS)
-        finally:
-            _SLOTS.release()
+            with slot(purpose):
+                fetched = self._exchange(target, asked, TIMEOUT_SECONDS)
+        except NoSlot:
+            raise Busy("too many fetches under way") from None
         if fetched.status != 200 or len(fetched.body) > most:
             raise FetchRefused(f"status {fetched.status} or too long")
         return fetched

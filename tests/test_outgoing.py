@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from idp.fetch_slots import Purpose
 from idp.outgoing import MAX_BYTES, FetchRefused, Outgoing, Unreachable
 
 from .certificates import a_certificate
@@ -46,7 +47,7 @@ def connected(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 )  # fmt: skip
 def test_nothing_private_is_connected_to(url: str, connected: list[Any]) -> None:
     with pytest.raises(FetchRefused):
-        GUARDED.json_object(url)
+        GUARDED.json_object(url, Purpose.KEYS)
     assert connected == []
 
 
@@ -60,7 +61,7 @@ def answers(monkeypatch: pytest.MonkeyPatch, *addresses: str) -> None:
 def test_every_address_of_a_name_must_be_public(monkeypatch: pytest.MonkeyPatch, connected: list[Any]) -> None:
     answers(monkeypatch, "93.184.215.14", "127.0.0.1")
     with pytest.raises(FetchRefused):
-        GUARDED.json_object("https://rebinding.example/jwks")
+        GUARDED.json_object("https://rebinding.example/jwks", Purpose.KEYS)
     assert connected == []
 
 
@@ -77,7 +78,7 @@ def test_the_connection_goes_to_the_address_that_was_checked(
 
     monkeypatch.setattr(socket, "getaddrinfo", resolve)
     with pytest.raises(FetchRefused):
-        GUARDED.json_object("https://rebinding.example/jwks")
+        GUARDED.json_object("https://rebinding.example/jwks", Purpose.KEYS)
     assert asked.count("rebinding.example") == 1
     assert connected == [("93.184.215.14", 443)]
 
@@ -113,13 +114,13 @@ def server() -> Iterator[str]:
 
 def test_with_the_operators_switch_private_addresses_are_fetched(server: str) -> None:
     """interop.md 21."""
-    assert OPEN.json_object(server + "/ok") == {"keys": []}
+    assert OPEN.json_object(server + "/ok", Purpose.KEYS) == {"keys": []}
 
 
 @pytest.mark.parametrize("path", ["/list", "/junk", "/deep", "/long", "/away", "/broken"])
 def test_what_is_no_small_json_object_is_refused(server: str, path: str) -> None:
     with pytest.raises(FetchRefused):
-        OPEN.json_object(server + path)
+        OPEN.json_object(server + path, Purpose.KEYS)
 
 
 @pytest.mark.parametrize("part", ["body", "headers"])
@@ -152,7 +153,7 @@ def test_a_server_that_drips_is_left_in_time(
     began = time.monotonic()
     try:
         with pytest.raises(FetchRefused):
-            OPEN.json_object(f"{scheme}://127.0.0.1:{listener.getsockname()[1]}/jwks")
+            OPEN.json_object(f"{scheme}://127.0.0.1:{listener.getsockname()[1]}/jwks", Purpose.KEYS)
         assert 0.5 < time.monotonic() - began < 6
     finally:
         over.set()
@@ -167,7 +168,7 @@ def test_a_silent_name_server_is_left_in_time(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_args, **_named: over.wait(30) and [])
     try:
         with pytest.raises(Unreachable, match="in time"):
-            OPEN.json_object("https://silent.example/jwks")
+            OPEN.json_object("https://silent.example/jwks", Purpose.KEYS)
     finally:
         over.set()
 
@@ -201,5 +202,5 @@ def test_a_delivery_is_guarded_alike(connected: list[Any]) -> None:
 @pytest.mark.parametrize("address", ["::7f00:1", "::ffff:0:7f00:1", "fec0::1", "64:ff9b:1::a00:1", "5f00::1"])
 def test_what_nobody_was_given_is_not_public(address: str, connected: list[Any]) -> None:
     with pytest.raises(FetchRefused):
-        GUARDED.json_object(f"https://[{address}]/")
+        GUARDED.json_object(f"https://[{address}]/", Purpose.KEYS)
     assert connected == []

@@ -78,6 +78,12 @@ def request_uri_brakes(client_id: str, address: str) -> tuple[Brake, ...]:
     return (Brake(_key("request uri", client_id, network_of(address)), 60, 60),)
 
 
+def vain_fetch_brakes(address: str) -> tuple[Brake, ...]:
+    """Fetches from strangers' servers that came to nothing, of one place and for whatever purpose: each may have
+    held a thread for three seconds, so that these hold half of one."""
+    return (Brake(_key("vain fetch", network_of(address)), 10, 60),)
+
+
 def client_document_brakes(address: str) -> tuple[Brake, ...]:
     """Documents of clients that one place makes us read (OAuth Client ID Metadata Document)."""
     return (Brake(_key("client document", network_of(address)), 60, 600),)

@@ -26,11 +26,13 @@ from ..domain.client_id_document import SECTION, host_of
 from ..domain.ports import Clock, Throttles, Work
 from ..domain.throttle import client_document_brakes
 from ..errors import Conflict, ProtocolError, Throttled
+from ..fetch_slots import Purpose
 from ..outgoing import Fetched, FetchRefused, Outgoing
 from ..services.client_documents import DescribedClients
 from ..services.clients import Clients
 from ..settings import Settings
 from .requests import OtherLane, json_object_of
+from .strangers_hosts import StrangersHosts
 
 MAX_DOCUMENT = 5 * 1024
 LEAST_SECONDS, USUAL_SECONDS, MOST_SECONDS = 60, 600, 86400
@@ -44,7 +46,7 @@ class ClientIdDocuments:
     def __init__(
         self, settings: Settings, clients: Clients, described: DescribedClients, outgoing: Outgoing,
         throttles: Throttles, clock: Clock, work: Work, address_of_request: Callable[[], str],
-        vouch: Callable[[Mapping[str, object]], None],
+        vouch: Callable[[Mapping[str, object]], None], hosts: StrangersHosts,
     ) -> None:  # fmt: skip
         self._hosts = frozenset(host.lower() for host in settings.client_id_documents)
         self._clients = clients
@@ -55,6 +57,7 @@ class ClientIdDocuments:
         self._work = work
         self._address = address_of_request
         self._vouch = vouch
+        self._strangers = hosts
 
     def introduced(self, client_id: str) -> Client | None:
         """The client of a request that a person is going to see.
@@ -101,7 +104,8 @@ class ClientIdDocuments:
     def _fetched(self, client_id: str) -> Fetched:
         """Why nothing is said of the cause: the answer of a server that we reach and others may not is theirs."""
         try:
-            fetched = self._outgoing.document(client_id, MAX_DOCUMENT)
+            with self._strangers.asked():
+                fetched = self._outgoing.document(client_id, Purpose.CLIENT_DOCUMENT, MAX_DOCUMENT)
         except FetchRefused:
             raise _refused("no document of at most 5 kB could be read at the URL that client_id is", "4.3") from None
         if not _JSON.fullmatch(fetched.media_type):

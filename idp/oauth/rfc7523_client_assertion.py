@@ -29,10 +29,11 @@ from flask import has_request_context, request
 
 from .. import jose
 from ..again import claims_of
-from ..domain.client import Client
+from ..domain.client import Client, ClientOrigin
 from ..domain.ports import AssertionIds, Clock
 from ..errors import TokenRejected
-from ..outgoing import FetchRefused, Outgoing
+from ..fetch_slots import Purpose
+from ..outgoing import Busy, FetchRefused, Outgoing
 from ..settings import Settings
 from .requests import OtherLane
 
@@ -90,14 +91,14 @@ class ClientKeys:
         """The one key that fits; a ``kid`` we have not seen makes us look again (key rotation)."""
         if client.jwks is not None:
             return _pick(client.jwks.get("keys"), kid, alg)
-        return None if client.jwks_uri is None else self.at(client.jwks_uri, kid, alg)
+        return None if client.jwks_uri is None else self.at(client.jwks_uri, kid, alg, _purpose(client))
 
-    def at(self, uri: str, kid: str | None, alg: str) -> jose.VerifyKey | None:
+    def at(self, uri: str, kid: str | None, alg: str, purpose: Purpose = Purpose.KEYS) -> jose.VerifyKey | None:
         """The same of the key set at a URL."""
         known = self._cache.get(uri)
         if known is None or time.monotonic() - known.at >= _JWKS_AGE_SECONDS:
-            return _pick(self._fetch(uri), kid, alg)
-        return _pick(known.keys, kid, alg) or _pick(self._look_again(uri, known), kid, alg)
+            return _pick(self._fetch(uri, purpose), kid, alg)
+        return _pick(known.keys, kid, alg) or _pick(self._look_again(uri, known, purpose), kid, alg)
 
     def all(self, client: Client) -> Sequence[Mapping[str, Any]]:
         """Every key that is known of the client; those at its address as they were at most minutes ago."""
@@ -108,17 +109,20 @@ class ClientKeys:
             return []
         known = self._cache.get(client.jwks_uri)
         fresh = known is not None and time.monotonic() - known.at < _JWKS_AGE_SECONDS
-        return known.keys if known is not None and fresh else self._fetch(client.jwks_uri)
+        return known.keys if known is not None and fresh else self._fetch(client.jwks_uri, _purpose(client))
 
-    def _look_again(self, uri: str, known: _Fetched) -> Sequence[Mapping[str, Any]]:
+    def _look_again(self, uri: str, known: _Fetched, purpose: Purpose) -> Sequence[Mapping[str, Any]]:
         """At once, for a key may have been rotated a moment ago; strangers' names of keys wait after that."""
         if known.again and time.monotonic() - known.at < _JWKS_PAUSE_SECONDS:
             return known.keys
-        return self._fetch(uri, again=True)
+        return self._fetch(uri, purpose, again=True)
 
-    def _fetch(self, uri: str, *, again: bool = False) -> Sequence[Mapping[str, Any]]:
+    def _fetch(self, uri: str, purpose: Purpose, *, again: bool = False) -> Sequence[Mapping[str, Any]]:
+        """What is there now; nothing, for a while, of whoever does not answer. Busy ourselves, we know no more."""
         try:
-            keys = self._outgoing.json_object(uri).get("keys")
+            keys = self._outgoing.json_object(uri, purpose).get("keys")
+        except Busy:
+            return []
         except FetchRefused:
             keys = []
         if len(self._cache) > 1000:
@@ -126,6 +130,12 @@ class ClientKeys:
         listed = [key for key in keys if isinstance(key, dict)][:20] if isinstance(keys, list) else []
         self._cache[uri] = _Fetched(listed, time.monotonic(), again)
         return listed
+
+
+def _purpose(client: KeyHolder) -> Purpose:
+    """Whose server is asked: an operator's client's or issuer's, or one that anybody may have named."""
+    stranger = isinstance(client, Client) and client.origin is ClientOrigin.DYNAMIC
+    return Purpose.STRANGERS_KEYS if stranger else Purpose.KEYS
 
 
 def _pick(keys: Any, kid: str | None, alg: str) -> jose.VerifyKey | None:

@@ -30,10 +30,12 @@ from ..domain.client import Client
 from ..domain.ports import Clock, Throttles
 from ..domain.throttle import request_uri_brakes
 from ..errors import ProtocolError, Throttled, TokenRejected
+from ..fetch_slots import Purpose
 from ..outgoing import FetchRefused, Outgoing
 from .authorization_requests import Asked
 from .requests import REPEATABLE, Parameters, checked, invalid_request, refuse_repeats
 from .rfc7523_client_assertion import ClientKeys
+from .strangers_hosts import StrangersHosts
 
 TYPES = ("oauth-authz-req+jwt", "JWT", None)
 MEDIA_TYPE = "application/oauth-authz-req+jwt"
@@ -49,7 +51,7 @@ class RequestObjects:
 
     def __init__(
         self, issuer: str, keys: ClientKeys, outgoing: Outgoing, throttles: Throttles, clock: Clock,
-        address_of_request: Callable[[], str],
+        address_of_request: Callable[[], str], hosts: StrangersHosts,
     ) -> None:  # fmt: skip
         self._issuer = issuer
         self._keys = keys
@@ -57,6 +59,7 @@ class RequestObjects:
         self._throttles = throttles
         self._clock = clock
         self._address = address_of_request
+        self._hosts = hosts
         self._kept: dict[str, str] = {}
 
     def resolve(self, asked: Asked, client: Client) -> Asked:
@@ -125,7 +128,9 @@ class RequestObjects:
         if wait := self._throttles.take(request_uri_brakes(client.client_id, self._address()), self._clock.now()):
             raise Throttled(wait)
         try:
-            text = self._outgoing.document(uri, jose.MAX_TOKEN + 2, accept=MEDIA_TYPE).body.decode()
+            with self._hosts.asked():
+                fetched = self._outgoing.document(uri, Purpose.REQUEST_OBJECT, jose.MAX_TOKEN + 2, accept=MEDIA_TYPE)
+            text = fetched.body.decode()
         except (FetchRefused, UnicodeDecodeError) as error:
             raise _invalid_uri("request_uri cannot be fetched", "RFC 9101 5.2.3", str(error)) from None
         if _is_hash_of(uri.partition("#")[2], text):

@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from ..domain.ciba_metadata import CIBA_GRANT
 from ..domain.subject import PAIRWISE
 from ..errors import ProtocolError
+from ..fetch_slots import Purpose
+from ..oauth.strangers_hosts import StrangersHosts
 from ..outgoing import FetchRefused, Outgoing
 
 _SECTION = "OpenID Connect Registration 5"
@@ -22,11 +24,13 @@ _ERROR = "invalid_client_metadata"
 class SectorIdentifiers:
     """Vouches for the sector of a registration."""
 
-    def __init__(self, outgoing: Outgoing) -> None:
+    def __init__(self, outgoing: Outgoing, hosts: StrangersHosts) -> None:
         self._outgoing = outgoing
+        self._hosts = hosts
 
     def check(self, metadata: Mapping[str, object]) -> None:
-        """Raises ProtocolError unless the document there lists every redirect URI (and CIBA's ``jwks_uri``).
+        """Raises ProtocolError unless the document there lists every redirect URI (and CIBA's ``jwks_uri``), or
+        Throttled.
 
         ``metadata`` is a registration as it was sent; members of a wrong type are left to its own check.
         """
@@ -34,7 +38,8 @@ class SectorIdentifiers:
         if not isinstance(uri, str) or not uri or not isinstance(redirect_uris, list):
             return
         try:
-            listed = self._outgoing.json_document(uri)
+            with self._hosts.asked():
+                listed = self._outgoing.json_document(uri, Purpose.SECTOR)
         except FetchRefused:
             raise ProtocolError(_ERROR, "sector_identifier_uri cannot be fetched", section=_SECTION) from None
         wanted = [*redirect_uris, *_keys(metadata)]

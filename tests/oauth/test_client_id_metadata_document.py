@@ -248,9 +248,17 @@ def test_a_disabled_one_stays_disabled(open_to_all: Provider, site: Site, ada: B
 
 
 def test_one_place_makes_us_read_only_so_many(open_to_all: Provider, site: Site) -> None:
+    site.documents = {f"/{n}": b"{}" for n in range(62)}
     statuses = {open_to_all.authorize(app_at(open_to_all, site.url(f"/{n}"))).status_code for n in range(62)}
     assert statuses == {400, 429}
     assert len(site.asked) == 60
+
+
+def test_of_documents_that_are_not_there_fewer(open_to_all: Provider, site: Site) -> None:
+    """Each may hold a thread for as long as a fetch may take."""
+    statuses = {open_to_all.authorize(app_at(open_to_all, site.url(f"/{n}"))).status_code for n in range(12)}
+    assert statuses == {400, 429}
+    assert len(site.asked) == 10
 
 
 @pytest.mark.promise("P6")

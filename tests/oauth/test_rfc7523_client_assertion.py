@@ -19,6 +19,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from werkzeug.test import TestResponse
 
 from idp import jose
+from idp.domain.client import ClientOrigin
+from idp.fetch_slots import Purpose, slot
 from idp.oauth.rfc7523_client_assertion import ASSERTION_TYPE
 
 from ..provider import ISSUER, App, Provider, b64url, refused, running
@@ -335,3 +337,15 @@ def test_a_private_address_is_not_asked_for_keys(provider: Provider, key_server:
     app = provider.register(token_endpoint_auth_method="private_key_jwt", jwks_uri=key_server)
     refused(present(provider, signed(claims(provider, app))), 401, "invalid_client")
     assert KeySet.asked == []
+
+
+def test_keys_do_not_wait_for_what_strangers_had_us_fetch(database: str, key_server: str) -> None:
+    """Nor is a client without keys for minutes because we were busy for a moment."""
+    KeySet.keys = [jwk(RSA_KEY, "RS256")]
+    with running(database, fetch_private_networks=True) as provider:
+        method = {"token_endpoint_auth_method": "private_key_jwt", "jwks_uri": key_server}
+        app, stranger = provider.register(**method), provider.register(origin=ClientOrigin.DYNAMIC, **method)
+        with slot(Purpose.REQUEST_OBJECT), slot(Purpose.SECTOR):
+            refused(present(provider, signed(claims(provider, stranger))), 401, "invalid_client")
+            assert present(provider, signed(claims(provider, app))).status_code == 200
+        assert present(provider, signed(claims(provider, stranger))).status_code == 200

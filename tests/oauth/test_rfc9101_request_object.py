@@ -301,6 +301,27 @@ def test_a_registered_reference_is_fetched(database: str, shelf: str) -> None:
         assert len(Shelf.asked) == asked, "nothing that is not registered is asked for"
 
 
+@pytest.mark.spec("RFC 9101", "10.4.1")
+def test_one_place_cannot_have_us_wait_for_silent_servers_for_ever(database: str, shelf: str) -> None:
+    """Counted are fetches that came to nothing, of all clients: who names servers that answer never meets it."""
+    with running(database, fetch_private_networks=True) as provider:
+        ada, good = provider.sign_in(), shelf + "/request"
+        app = provider.register(jwks=JWKS, trusted=True, request_uris=[good])
+        Shelf.text = signed(claims(provider, app))
+        for _ in range(12):
+            assert "code" in sent_back(refer(provider, app, ada, good))
+        for number in range(11):
+            gone = provider.register(jwks=JWKS, trusted=True, request_uris=[shelf + "/elsewhere"])
+            answer = refer(provider, gone, ada, shelf + "/elsewhere")
+            if number < 10:
+                sent_back(answer, "invalid_request_uri")
+        assert answer.status_code == 429
+        assert refer(provider, app, ada, good).status_code == 429
+        with provider.clock.later(61):
+            Shelf.text = signed(claims(provider, app))
+            assert "code" in sent_back(refer(provider, app, ada, good))
+
+
 @pytest.mark.spec("RFC 9101", "10.4")
 def test_a_reference_into_our_own_network_is_never_connected_to(
     provider: Provider, ada: Browser, monkeypatch: pytest.MonkeyPatch

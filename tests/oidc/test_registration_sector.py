@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from werkzeug.test import TestResponse
 
+from idp.fetch_slots import Purpose
 from idp.outgoing import FetchRefused, Outgoing
 
 from ..provider import Provider, refused
@@ -25,7 +26,7 @@ def listed(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """What the sector's host answers with; empty for no answer."""
     answers: list[Any] = []
 
-    def fetched(_self: Outgoing, uri: str) -> Any:
+    def fetched(_self: Outgoing, uri: str, _purpose: Purpose) -> Any:
         if not answers or uri != SECTOR:
             raise FetchRefused(uri)
         return answers[0]

@@ -1,0 +1,33 @@
+"""A brake for each place on fetches that come to nothing (RFC 9101 section 10.4.1; CIMD section 6.6).
+
+Whoever names a server that is silent holds one of our threads for as long as a fetch may take (``fetch_slots``
+says how many at a time). What is answered costs next to nothing and is not counted, so that many people behind
+one address, whose apps work, never meet this.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from ..domain.ports import Clock, Throttles
+from ..domain.throttle import vain_fetch_brakes
+from ..errors import Throttled
+
+
+class StrangersHosts:
+    """Counts for the address of the request that is being answered."""
+
+    def __init__(self, throttles: Throttles, clock: Clock, address_of_request: Callable[[], str]) -> None:
+        self._throttles = throttles
+        self._clock = clock
+        self._address = address_of_request
+
+    @contextmanager
+    def asked(self) -> Iterator[None]:
+        """Around a fetch; one that raises has come to nothing. Raises Throttled."""
+        brakes = vain_fetch_brakes(self._address())
+        if wait := self._throttles.take(brakes, self._clock.now()):
+            raise Throttled(wait)
+        yield
+        self._throttles.give_back(brakes, self._clock.now())
