@@ -11,6 +11,8 @@ from .authorization_details import Detail
 
 MOST_ACTORS = 4
 """How many may have acted one for another: a longer chain in ``act`` is refused."""
+MOST_LINKS = 6
+"""How many tokens a token may hang on beyond its session: each is looked at whenever it is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,8 +33,29 @@ class ExchangePolicy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """A token that another came of and dies with, beyond the session of both: an exchanged one, or an actor's.
+
+    ``issued_at`` is in seconds since 1970, as its ``iat``.
+    """
+
+    client_id: str
+    jti: str
+    issued_at: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Actor:
+    """A live actor token: who acts, on which token that hangs, until when."""
+
+    subject: str
+    link: Link
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Exchanged:
-    """A live subject token: whose it is, what it allows, until when."""
+    """A live subject token: whose it is, what it allows, until when, and what it hangs on."""
 
     user_id: UUID
     sid: UUID
@@ -45,6 +68,7 @@ class Exchanged:
     act: Mapping[str, object] | None = None
     may_act: Mapping[str, object] | None = None
     authorization_details: tuple[Detail, ...] = ()
+    via: tuple[Link, ...] = ()
 
 
 def acting(actor: str, before: Mapping[str, object] | None) -> dict[str, object]:

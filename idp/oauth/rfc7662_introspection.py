@@ -84,14 +84,18 @@ class Introspection:
 def alive(token: AccessToken, tokens: Tokens) -> bool:
     """Does what a token of ours hangs on live at this moment?
 
-    One that was exchanged (RFC 8693) hangs on the session of the token it came of, and on its own client.
+    One that was exchanged (RFC 8693) hangs on the session of the token it came of, on its own client, and on every
+    token on its way.
     """
+    own = (token.client_id, token.jti, token.iat)
     if token.sid is None:
-        return tokens.client_token_live(token.client_id, token.jti, token.iat)
+        return tokens.client_token_live(*own)
     found = tokens.liveness(token.sid)
     if found is None or not found.live:
         return False
-    return found.client_id == token.client_id or tokens.client_token_live(token.client_id, token.jti, token.iat)
+    if found.client_id != token.client_id and not tokens.client_token_live(*own):
+        return False
+    return all(tokens.client_token_live(one.client_id, one.jti, one.issued_at) for one in token.via)
 
 
 class IntrospectionEndpoint:

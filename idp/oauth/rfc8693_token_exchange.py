@@ -7,8 +7,8 @@ By memory of the text and what public quotations have of it, sections 1.1, 2.1, 
   through browsers as a hint. Not refresh tokens: used beside their rotation, a stolen one would go unnoticed.
   A client exchanges what was given to itself or, being the resource server of an audience, what it was called
   with. An actor token is the client's own of the client credentials grant: one that hung on somebody's
-  session could not end what comes of it. ``resource`` and ``audience`` may be repeated, and name the same
-  things: identifiers of APIs (section 2.1.1: the scope that is left is for all of them).
+  session could not end what comes of it, as this one's revocation does. ``resource`` and ``audience`` may be
+  repeated, and name the same things: identifiers of APIs (section 2.1.1: the scope that is left is for all).
 - What may be had is the operator's policy (``services.exchange``). Section 2.2.2: a token that cannot be taken
   is ``invalid_request``, a target that cannot be had ``invalid_target``.
 - Section 2.2.1: no refresh token ever comes of it. ``token_type`` is never ``N_A``: all of it is an access token.
@@ -23,13 +23,13 @@ from datetime import UTC, datetime
 
 from ..domain.client import Client, GrantType
 from ..domain.device import Origin
-from ..domain.exchange import Exchanged
+from ..domain.exchange import Actor, Exchanged
 from ..errors import ProtocolError, TokenRejected
 from ..services.codes import Grant
 from .grants import OwnGrant, TokenAnswer, requested_scope
 from .requests import invalid_request
 from .rfc7662_introspection import alive
-from .rfc9068_access_token import AccessToken
+from .rfc9068_access_token import AccessToken, expires_at
 from .rfc9396_authorization_details import requested_details
 
 ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"
@@ -77,13 +77,13 @@ class ExchangeGrant(OwnGrant):
         return Exchanged(
             user_id=held.user_id, sid=token.sid, client_id=token.client_id, scope=token.scope,
             auth_time=None if signed_in is None else datetime.fromtimestamp(signed_in, tz=UTC),
-            acr=claims.get("acr"), amr=tuple(claims.get("amr", ())),
-            expires_at=datetime.fromtimestamp(token.exp, tz=UTC),
+            acr=claims.get("acr"), amr=tuple(claims.get("amr", ())), expires_at=expires_at(token),
             act=act if isinstance(act, dict) else None, may_act=may_act if isinstance(may_act, dict) else None,
             authorization_details=tuple(claims.get("authorization_details", ())),
+            via=token.via if held.client_id == token.client_id else (*token.via, token.link),
         )  # fmt: skip
 
-    def _actor_token(self, client: Client) -> str | None:
+    def _actor_token(self, client: Client) -> Actor | None:
         parameters = self.request.parameters
         text = parameters.get("actor_token")
         if text is None:
@@ -94,7 +94,7 @@ class ExchangeGrant(OwnGrant):
         token = self._read(text, "actor_token", client)
         if token.client_id != client.client_id or token.sid is not None:
             raise _unacceptable("actor_token")
-        return client.client_id
+        return Actor(subject=client.client_id, link=token.link, expires_at=expires_at(token))
 
     def _read(self, text: str, name: str, client: Client) -> AccessToken:
         """Genuine, alive, and not exchanged for less than it asks of its sender (RFC 9449, RFC 8705).

@@ -22,8 +22,8 @@ class AccessToken:
 
     ``sid`` is the session record that decides over this token; None for a client that acts for
     itself, whose ``sub`` is its ``client_id``. ``confirmation`` is what its sender must prove (``cnf``); empty
-    for a bearer token. ``iat``, ``exp`` and ``auth_time`` are in seconds since
-    1970.
+    for a bearer token. ``via`` are the tokens that this one came of by exchange and dies with (RFC 8693): the
+    ``client_id`` and ``jti`` of each. ``iat``, ``exp`` and ``auth_time`` are in seconds since 1970.
     """
 
     sub: str
@@ -36,6 +36,7 @@ class AccessToken:
     auth_time: int | None
     acr: str | None
     confirmation: Mapping[str, str]
+    via: tuple[tuple[str, str], ...]
     claims: Mapping[str, Any] = field(repr=False)
 
     @property
@@ -66,6 +67,7 @@ def read_claims(claims: Mapping[str, Any]) -> AccessToken:
         auth_time=_seconds(claims, "auth_time"),
         acr=_text(claims, "acr"),
         confirmation=_confirmation(claims.get("cnf")),
+        via=_via(claims.get("via", [])),
         claims=MappingProxyType(dict(claims)),
     )
 
@@ -110,6 +112,15 @@ def _confirmation(value: object) -> Mapping[str, str]:
     if not isinstance(value, dict) or not value or not all(isinstance(item, str) for item in value.values()):
         raise TokenInvalid("this token is bound in a way that is not supported")
     return MappingProxyType(dict(value))
+
+
+def _via(value: object) -> tuple[tuple[str, str], ...]:
+    """One that cannot be read could have been revoked without our knowing, so it is refused."""
+    _require(isinstance(value, list), "via")
+    links = [one if isinstance(one, dict) else {} for one in value] if isinstance(value, list) else []
+    for link in links:
+        _require(isinstance(link.get("client_id"), str) and isinstance(link.get("jti"), str), "via")
+    return tuple((link["client_id"], link["jti"]) for link in links)
 
 
 def _text(claims: Mapping[str, Any], name: str) -> str | None:

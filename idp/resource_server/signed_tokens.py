@@ -114,8 +114,11 @@ def _name(token: str) -> bytes:
 
 
 def _names(token: AccessToken) -> tuple[str, ...]:
-    """What a revocation may be about: this token, its session, everything of its subject or client."""
+    """What a revocation may be about: this token, its session, everything of its subject or client; and the same
+    of the tokens that it came of."""
     named = [f"jti:{token.jti}", f"sub:{token.sub}", f"client_id:{token.client_id}"]
+    for client_id, jti in token.via:
+        named += [f"client_id:{client_id}", f"jti:{jti}"]
     return (*named, f"sid:{token.sid}") if token.sid is not None else tuple(named)
 
 

@@ -23,6 +23,7 @@ from ..domain.claims import requested, scope_with_claims
 from ..domain.client import Client
 from ..domain.code import AuthorizationCode, Redeemed
 from ..domain.device import Device
+from ..domain.exchange import Link
 from ..domain.interaction import AuthorizationRequest
 from ..domain.master_key import MasterKeys
 from ..domain.ports import Stores
@@ -41,7 +42,7 @@ class Grant:
     ``audience`` is filled in when the token request has been compared with what was granted, and
     ``subject`` with it: the ``sub`` by which this client knows the person (``Subjects``).
     ``act`` is who acts for the person (RFC 8693 section 4.1), ``may_act`` who alone may come to act (section 4.4),
-    ``not_after`` when the access token ends at the latest.
+    ``via`` which tokens it came of, ``not_after`` when the access token ends at the latest.
     ``confirmation`` is whose the access token is alone (RFC 7800 ``cnf``): ``jkt`` the thumbprint of a key
     (RFC 9449 section 6.1), ``x5t#S256`` that of a certificate (RFC 8705 section 3.1); empty for a bearer token.
     """
@@ -62,6 +63,7 @@ class Grant:
     refresh_token: str | None = None
     act: Mapping[str, object] | None = None
     may_act: Mapping[str, object] | None = None
+    via: tuple[Link, ...] = ()
     not_after: datetime | None = None
     confirmation: Mapping[str, str] = field(default_factory=dict)
     authorization_details: tuple[Mapping[str, object], ...] = ()

@@ -1,8 +1,9 @@
 """Token exchange: what an operator's policy makes of a subject token (RFC 8693).
 
-The new token carries the ``sid`` of the subject token and so dies with it (P1); it lives no longer than that
-token, and there is no refresh token, so whoever exchanges needs a live token each time. Each exchange is a
-line in the record.
+The new token carries the ``sid`` of the subject token and so dies with it (P1), and names every token on its
+way (``via``), whose revocation, or whose client's disabling, is its end too. It lives no longer than what it came
+of, and there is no refresh token, so whoever exchanges needs a live token each time. Each exchange is a line in
+the record.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from ..domain.authorization_details import Detail
 from ..domain.client import Client
 from ..domain.device import Origin
 from ..domain.event import SecurityEvent
-from ..domain.exchange import MOST_ACTORS, Exchanged, ExchangePolicy, acting, actors
+from ..domain.exchange import MOST_ACTORS, MOST_LINKS, Actor, Exchanged, ExchangePolicy, Link, acting, actors
 from ..domain.ports import Stores
 from ..domain.scope import REVOCATIONS, STANDARD_SCOPES
 from ..errors import ProtocolError
@@ -31,13 +32,12 @@ class Exchanging:
         self._details = details
 
     def exchange(
-        self, client: Client, subject: Exchanged, actor: str | None, scope: tuple[str, ...] | None,
+        self, client: Client, subject: Exchanged, actor: Actor | None, scope: tuple[str, ...] | None,
         targets: tuple[str, ...], origin: Origin, wanted: Sequence[Detail] | None = None,
     ) -> Grant:  # fmt: skip
         """The grant of the new token, addressed. In the caller's transaction; raises ProtocolError.
 
-        ``actor`` is the subject of a verified actor token; ``scope`` and ``wanted`` details None mean all that
-        may be had.
+        ``scope`` and ``wanted`` details None mean all that may be had.
         """
         policy = client.exchange
         if policy is None or not policy.targets:
@@ -45,15 +45,17 @@ class Exchanging:
                 "unauthorized_client", "the operator has not allowed this client to exchange", section="RFC 8693 5"
             )  # fmt: skip
         _check_manner(policy, actor, subject)
-        _check_actor(subject, actor or client.client_id)
+        _check_actor(subject, actor.subject if actor is not None else client.client_id)
+        via = _links(subject, actor)
         audience, granted = self._addressed(policy, subject, scope, targets)
         details = self._detailed(client, subject, audience, wanted)
-        act = acting(actor, subject.act) if actor is not None else subject.act
+        act = acting(actor.subject, subject.act) if actor is not None else subject.act
         self._record(client, subject, actor, audience, granted, origin)
         return Grant(
             client_id=client.client_id, user_id=subject.user_id, sid=subject.sid, scope=granted, resources=audience,
-            audience=audience, auth_time=subject.auth_time, acr=subject.acr, amr=subject.amr, act=act,
-            not_after=subject.expires_at, authorization_details=details,
+            audience=audience, auth_time=subject.auth_time, acr=subject.acr, amr=subject.amr, act=act, via=via,
+            not_after=subject.expires_at if actor is None else min(subject.expires_at, actor.expires_at),
+            authorization_details=details,
         )  # fmt: skip
 
     def _detailed(
@@ -83,7 +85,7 @@ class Exchanging:
         return audience, granted
 
     def _record(
-        self, client: Client, subject: Exchanged, actor: str | None, audience: tuple[str, ...],
+        self, client: Client, subject: Exchanged, actor: Actor | None, audience: tuple[str, ...],
         scope: tuple[str, ...], origin: Origin,
     ) -> None:  # fmt: skip
         self._stores.events.append(
@@ -99,7 +101,15 @@ class Exchanging:
         )  # fmt: skip
 
 
-def _check_manner(policy: ExchangePolicy, actor: str | None, subject: Exchanged) -> None:
+def _links(subject: Exchanged, actor: Actor | None) -> tuple[Link, ...]:
+    """All that the new token hangs on beside its session. Raises ProtocolError for a way that is too long."""
+    via = (*subject.via, *([actor.link] if actor is not None else []))
+    if len(via) > MOST_LINKS:
+        raise ProtocolError("invalid_request", "this token has been exchanged too often", section="RFC 8693 2.2.2")
+    return via
+
+
+def _check_manner(policy: ExchangePolicy, actor: Actor | None, subject: Exchanged) -> None:
     """Section 1.1. A token that policy does not accept is invalid_request (section 2.2.2)."""
     if actor is None and not policy.impersonation:
         raise ProtocolError(

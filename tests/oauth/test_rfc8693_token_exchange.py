@@ -9,7 +9,7 @@ import pytest
 from werkzeug.test import TestResponse
 
 from idp import jose
-from idp.domain.exchange import ExchangePolicy
+from idp.domain.exchange import MOST_LINKS, ExchangePolicy
 from idp.domain.session import EndReason, OneClientSession
 from idp.domain.trusted_issuer import SubjectKind
 
@@ -156,6 +156,68 @@ def test_it_never_outlives_the_subject_token(alone: Provider, browser: Browser) 
         answer = answered(exchange(alone, api, subject))
     assert claims_of(answer["access_token"])["exp"] == claims_of(subject)["exp"]
     assert answer["expires_in"] <= alone.settings.access_token_life - 100
+
+
+def chain(provider: Provider, browser: Browser) -> tuple[App, App, str, str]:
+    """Photos calls Store with what it was called with, and Store calls Bills: both servers, and both tokens."""
+    photos = server_of(provider)
+    policy = ExchangePolicy(targets=(BILLS,), scope=("bills:read",), impersonation=True)
+    store = provider.register("Store API", redirect_uris=[], grant_types=[GRANT], exchange=policy)
+    provider.services.resources.delete(STORE)
+    provider.services.resources.create(STORE, "Store", {"store:read": "Read what is stored"}, store.id)
+    subject = token_for(provider, browser)["access_token"]
+    middle = answered(exchange(provider, photos, subject))["access_token"]
+    last = answered(exchange(provider, store, middle))["access_token"]
+    return photos, store, middle, last
+
+
+@pytest.mark.promise("P1")
+@pytest.mark.parametrize("end", ["disabled", "deleted", "revoked"])
+def test_a_token_dies_with_every_token_on_its_way(both: Provider, end: str) -> None:
+    """The operator throws the client in the middle out, or that takes back what it was given."""
+    browser = both.sign_in()
+    photos, store, middle, last = chain(both, browser)
+    assert both.active(store, last)
+    assert both.active(store, middle)
+    if end == "revoked":
+        both.revoke(photos, middle)
+    else:
+        with both.stores.work():
+            getattr(both.services.clients, {"disabled": "disable", "deleted": "delete"}[end])(photos.id)
+    assert not both.active(store, last)
+    refused(exchange(both, store, last), 400, "invalid_request")
+    if end == "disabled":
+        with both.clock.later(2), both.stores.work():
+            both.services.clients.enable(photos.id)
+        assert not both.active(store, last)
+
+
+@pytest.mark.promise("P1")
+def test_a_delegation_dies_with_its_actor_token_and_no_later(alone: Provider, browser: Browser) -> None:
+    """Also what comes of it: and as long as anything can be alive, its end is remembered."""
+    api = server_of(alone)
+    actor = answered(alone.credentials(api))["access_token"]
+    with alone.clock.later(100):
+        subject = token_for(alone, browser)["access_token"]
+        made = answered(exchange(alone, api, subject, actor_token=actor, actor_token_type=TOKEN))["access_token"]
+        assert claims_of(made)["exp"] == claims_of(actor)["exp"]
+        again = answered(exchange(alone, api, subject, actor_token=actor, actor_token_type=TOKEN))["access_token"]
+        assert alone.active(api, made)
+        alone.revoke(api, actor)
+        assert not alone.active(api, made)
+        assert not alone.active(api, again)
+
+
+@pytest.mark.spec("RFC 8693", "2.2.2")
+def test_nothing_is_exchanged_for_ever(alone: Provider, browser: Browser) -> None:
+    """Each token on the way is looked at whenever the last one is."""
+    own = ExchangePolicy(targets=(PHOTOS,), impersonation=True)
+    api = server_of(alone, own)
+    token = token_for(alone, browser)["access_token"]
+    for _ in range(MOST_LINKS + 1):
+        token = answered(exchange(alone, api, token))["access_token"]
+    assert len(claims_of(token)["via"]) == MOST_LINKS
+    refused(exchange(alone, api, token), 400, "invalid_request")
 
 
 @pytest.mark.spec("RFC 8693", "2.2.2")

@@ -186,3 +186,13 @@ def test_what_two_readers_could_read_differently_is_refused(
     token = signed(issuer, header, payload.format(claims=claims, members=claims[1:-1]))
     with pytest.raises(TokenInvalid):
         signed_tokens(source).verify(token)
+
+
+@pytest.mark.promise("P1")
+def test_a_token_can_be_revoked_by_every_token_on_its_way(source: Issuer, issuer: FakeIssuer) -> None:
+    """RFC 8693: the client in the middle is thrown out, or takes back what it was given."""
+    found = signed_tokens(source).at_once(issuer.token(via=[{"client_id": "photos", "jti": "j2", "iat": 1}]))
+    assert found is not None
+    assert {"client_id:photos", "jti:j2", f"client_id:{found.token.client_id}", f"jti:{found.token.jti}"} <= set(
+        found.names
+    )
