@@ -16,7 +16,9 @@ database has never given, so the database is a restored one and will give them t
 
 Why the log is not cut to what concerns each reader's audience: a ``sid`` tells nothing to whoever has not
 seen a token with it, and one order for all is what makes resuming exact. The reason of an ending and the
-session behind a ``sid`` are not told.
+session behind a ``sid`` are not told, and no name of a person who has pairwise ones (``services.sessions``). What
+remains: that several ``sid`` ended at one moment tells those who have seen tokens with two of them, and so two APIs
+that lay their tokens side by side, that both may be one person's; so would the moment of their silence.
 """
 
 from __future__ import annotations
