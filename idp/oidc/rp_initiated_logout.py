@@ -21,7 +21,7 @@ from uuid import UUID
 from flask import Blueprint, Response, make_response, render_template, request
 
 from ..browser import Browser
-from ..domain.client import Client
+from ..domain.client import Client, ClientOrigin
 from ..domain.session import EndReason, ThisSession
 from ..errors import ProtocolError, TokenRejected
 from ..oauth.requests import Parameters, invalid_request, parse, query_or_form, refuse_repeats
@@ -46,6 +46,11 @@ class LogoutRequest:
     target: str | None
     hinted: bool
     proven: bool
+
+    @property
+    def vouched(self) -> bool:
+        """Did an operator register who asks?"""
+        return self.client is not None and self.client.origin is ClientOrigin.OPERATOR
 
 
 class LogoutEndpoint:
@@ -182,11 +187,13 @@ class LogoutEndpoint:
         """Leave for the app only if a hint of ours or the person's own answer vouches for that.
 
         ``client_id`` alone is public, and where anybody may register it makes no redirect trustworthy
-        (section 3, RFC 9700 section 4.11.2): then the way on is a link on our page. Section 2: the other
-        apps are told before the browser leaves.
+        (section 3, RFC 9700 section 4.11.2): then the way on is a link on our page. So it is for an app that
+        registered itself and brings an ID token of no session of this browser: whoever made it has ID tokens of
+        their own, and section 2 lets us decline what is suspect. Section 2: the other apps are told before the
+        browser leaves.
         """
         target, name = asked.target, asked.client.client_name if asked.client else ""
-        if target is None or not (asked.hinted or after_form):
+        if target is None or not (after_form or asked.proven or (asked.hinted and asked.vouched)):
             response = self._page(target, name)
         else:
             leave = partial(hand_off, target, name) if after_form else partial(redirect_to_client, target)

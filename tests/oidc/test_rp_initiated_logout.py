@@ -9,6 +9,8 @@ from urllib.parse import quote, urlencode
 import pytest
 from werkzeug.test import TestResponse
 
+from idp.domain.client import ClientOrigin
+
 from ..provider import CALLBACK, ISSUER, App, Browser, Provider, a_page, answer_of, refused
 
 BYE = "https://photos.example/bye"
@@ -229,3 +231,17 @@ def test_a_head_is_not_answered(provider: Provider) -> None:
     ada = provider.sign_in()
     assert provider.visit(ada, "/logout", method="HEAD").status_code == 405
     assert provider.visit(ada, "/authorize", method="HEAD").status_code == 405
+
+
+@pytest.mark.spec("RFC 9700", "4.11.2")
+@pytest.mark.spec("OpenID Connect RP-Initiated Logout 1.0", "2")
+def test_an_app_that_made_itself_sends_nobody_anywhere_with_a_token_of_its_own(provider: Provider) -> None:
+    """Its maker has ID tokens; a link to us must not lead on to them without a click."""
+    own = provider.register("Evil", origin=ClientOrigin.DYNAMIC, post_logout_redirect_uris=[BYE])
+    mallory = provider.sign_in(provider.person("bob@example.com"))
+    token = provider.tokens(own, mallory)["id_token"]
+    there = {"id_token_hint": token, "post_logout_redirect_uri": BYE}
+    page = logout(provider, provider.browser(), **there)
+    assert (page.status_code, "Location" in page.headers) == (200, False)
+    assert BYE in page.text, "a link"
+    assert logout(provider, mallory, **there).headers["Location"] == BYE, "of its own session at once"
