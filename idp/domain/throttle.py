@@ -73,6 +73,17 @@ def pushed_request_brakes(client_id: str, address: str) -> tuple[Brake, ...]:
     return (Brake(_key("pushed request", client_id, network_of(address)), 300, 300),)
 
 
+def interaction_brakes(address: str) -> tuple[Brake, ...]:
+    """Requests of one place that wait for a sign-in, each kept for hours. Thousands of people may share an address,
+    and each of them needs one."""
+    return (Brake(_key("interaction", network_of(address)), 1000, 300),)
+
+
+def recorded_change_brakes(client_id: str) -> tuple[Brake, ...]:
+    """Records of a client's rewriting of its own registration: one an hour says that it did."""
+    return (Brake(_key("client change recorded", client_id), 1, 3600),)
+
+
 def request_uri_brakes(client_id: str, address: str) -> tuple[Brake, ...]:
     """Fetches of request objects that one place can make us do for one client (RFC 9101 section 10.4.1)."""
     return (Brake(_key("request uri", client_id, network_of(address)), 60, 60),)

@@ -162,6 +162,11 @@ def _short(raw: bytes) -> bytes:
     return raw
 
 
+def kept_size(parameters: Parameters) -> int:
+    """Characters of them as they are kept: JSON in ASCII, which can be three times as long as what was sent."""
+    return len(json.dumps(parameters.pairs, separators=(",", ":")))
+
+
 def json_object(section: str, error: str) -> dict[str, Any]:
     """The JSON object of a request body; ``error`` names what a malformed one is called there."""
     if request.mimetype != "application/json":

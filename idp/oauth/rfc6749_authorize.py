@@ -9,6 +9,11 @@ Why two ways in: the browser comes to ``/authorize`` by navigation and may be se
 comes to ``/authorize/resume`` from a form of ours and leaves through the hand-off page. A request by
 POST is kept and resumed by GET, because a cross-site POST carries no SameSite=Lax cookie, so whoever
 is signed in would look signed out.
+
+Why an error goes to the redirect URI also of a client that registered itself, although RFC 9700 section 4.11.2
+would have a person signed in, or asked, before: OpenID Connect Core 1.0 section 3.1.2.6 wants it there, ``prompt=none``
+lives on it, and the conformance suite, whose clients register themselves, waits for it there. Whoever lets anybody
+register has such redirects; ``IDP_CLIENT_REGISTRATION=token`` has none.
 """
 
 from __future__ import annotations
@@ -21,12 +26,12 @@ from ..browser import Browser
 from ..domain.client import Client
 from ..domain.decision import AskConsent, Decision, Issue, Refuse, SignIn
 from ..domain.interaction import AuthorizationRequest, Interaction
-from ..errors import ProtocolError
+from ..errors import ProtocolError, Throttled
 from ..services import Services
 from ..settings import Settings
 from .authorization_requests import AuthorizationRequests, check_redirect_uri, vetted_redirect_uri
 from .developer_help import help_for
-from .requests import Parameters, invalid_request, query_or_form
+from .requests import MAX_FRONT_CHANNEL, Parameters, invalid_request, kept_size, query_or_form
 from .response_modes import ResponseModes, WayBack, mode_of_error
 from .responses import NO_STORE
 
@@ -59,6 +64,8 @@ class AuthorizationEndpoint:
         try:
             resolved = self._requests.resolve(parameters, client)
             parameters = resolved.parameters
+            if kept_size(parameters) > MAX_FRONT_CHANNEL:
+                raise invalid_request("the request is too long to be kept", "RFC 6749 4.1.2.1")
             asked = self._requests.read(resolved, client)
         except ProtocolError as error:
             return self._refused(parameters, client, error)
@@ -133,6 +140,11 @@ class AuthorizationEndpoint:
     # ── inside ───────────────────────────────────────────────────────────────────────────────────
 
     def _start(self, asked: AuthorizationRequest) -> Interaction:
+        """Keep it. What strangers can make us keep is braked: raises Throttled."""
+        if self._browser.current() is None and (
+            wait := self._services.interactions.wait_before(self._browser.origin().address)
+        ):
+            raise Throttled(wait)
         with self._services.work():
             return self._services.interactions.start(asked)
 

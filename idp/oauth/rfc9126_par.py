@@ -21,7 +21,7 @@ from ..errors import ProtocolError, Throttled
 from ..services.pushed_requests import PushedRequests
 from ..settings import Settings
 from .authorization_requests import Asked, AuthorizationRequests, Resolver
-from .requests import MAX_FRONT_CHANNEL, Parameters, Received, form, invalid_request, received
+from .requests import MAX_FRONT_CHANNEL, Parameters, Received, form, invalid_request, kept_size, received
 from .responses import Answer, as_response, json_document
 from .rfc6749_client_authentication import ClientAuthentication
 from .rfc9101_request_object import must_sign
@@ -99,7 +99,7 @@ class PushedRequestEndpoint:
         request = self._requests.resolve_pushed(_without_credentials(parameters), client)
         request = replace(request, parameters=_without_credentials(self._proofs.bind(asked, request.parameters)))
         self._requests.read(request, client)
-        if sum(len(name) + len(value) for name, value in request.parameters.pairs) > MAX_FRONT_CHANNEL:
+        if kept_size(request.parameters) > MAX_FRONT_CHANNEL:
             raise invalid_request("the request is too long", "RFC 9126 2.3", 413)
         reference = self._pushed.push(client, request.parameters.pairs, signed=request.signed)
         answer = {"request_uri": PREFIX + reference, "expires_in": self._pushed.life}

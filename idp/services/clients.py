@@ -26,6 +26,7 @@ from ..domain.revocation import RETENTION, Revocation, RevocationKind
 from ..domain.scope import STANDARD_SCOPES
 from ..domain.session import EndReason, WholeClient
 from ..domain.subject import renames
+from ..domain.throttle import recorded_change_brakes
 from ..errors import InputRefused, NotFound, ProtocolError
 from .sessions import SessionControl, secret_hash
 
@@ -298,8 +299,13 @@ class Clients:
     def _save(self, client: Client, kind: str, by: str) -> None:
         if not self._stores.clients.save(replace(client, updated_at=self._stores.clock.now())):
             raise NotFound(client.client_id)
-        self._record(kind, client, by)
+        if by != f"client:{client.client_id}" or self._to_be_recorded(client):
+            self._record(kind, client, by)
         self._stores.work.after_commit(self._stores.clients.settle)
+
+    def _to_be_recorded(self, client: Client) -> bool:
+        """What a client changes of itself is on record once an hour: a document may differ whenever it is read."""
+        return not self._stores.throttles.take(recorded_change_brakes(client.client_id), self._stores.clock.now())
 
     def _record(self, kind: str, client: Client, by: str) -> None:
         self._stores.events.append(

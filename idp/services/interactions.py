@@ -17,6 +17,7 @@ from ..domain.decision import Decision, Refuse, decide
 from ..domain.interaction import AuthorizationRequest, Interaction
 from ..domain.ports import Stores
 from ..domain.session import Session
+from ..domain.throttle import interaction_brakes
 from ..errors import NotFound, ProtocolError
 from ..settings import Settings
 from .authorization_details import AuthorizationDetails
@@ -42,6 +43,10 @@ class InteractionFlow:
         )  # fmt: skip
         self._stores.interactions.add(interaction)
         return interaction
+
+    def wait_before(self, address: str) -> int:
+        """Seconds until somebody at ``address`` who has not signed in may begin another one; 0: now."""
+        return self._stores.throttles.take(interaction_brakes(address), self._stores.clock.now())
 
     def get(self, interaction_id: str) -> Interaction:
         """Raises NotFound for an id we never gave or have forgotten."""
