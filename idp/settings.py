@@ -87,7 +87,8 @@ class Settings(BaseSettings):
     )
     software_statement_required: bool = Field(False, description="Does registration need a software statement?")
     client_id_documents: Annotated[tuple[str, ...], NoDecode] = Field(
-        (), description="Hosts whose Client ID Metadata Documents are clients here; '*' for any; empty for none"
+        (),
+        description="Hosts (with a port but for 443) whose Client ID Metadata Documents are clients here; '*' for any",
     )
     user_registration: bool = Field(True, description="May people create accounts on the sign-in page?")
     fetch_private_networks: bool = Field(False, description="May we fetch client URLs at private addresses?")

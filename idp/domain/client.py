@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from .exchange import ExchangePolicy
 from .fapi2 import ALGS as FAPI2_ALGS
@@ -46,6 +46,15 @@ class GrantType(StrEnum):
     JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
     CIBA = "urn:openid:params:grant-type:ciba"
     DEVICE_CODE = "urn:ietf:params:oauth:grant-type:device_code"
+
+
+def authority(parts: SplitResult) -> str | None:
+    """The host of a URL, lower case, and its port where that is not the scheme's: another port is another's server."""
+    if not parts.hostname:
+        return None
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    usual = {"https": 443, "http": 80}.get(parts.scheme)
+    return host if parts.port in (None, usual) else f"{host}:{parts.port}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,10 +137,11 @@ class Client:
     def host(self) -> str | None:
         """The host to show to people: where this client lives on the web, if anywhere.
 
-        Of one that describes itself at a URL, that URL's: it is the one thing of it that was looked at.
+        Of one that describes itself at a URL, that URL's, with its port if that is an unusual one: it is the one
+        thing of it that was looked at.
         """
         if self.described_at_url:
-            return urlsplit(self.client_id).hostname
+            return authority(urlsplit(self.client_id))
         for uri in (str(self.metadata.get("client_uri") or ""), *self.redirect_uris):
             parts = urlsplit(uri)
             if parts.scheme == "https" and parts.hostname:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from urllib.parse import SplitResult, urlsplit
 
-from .client import AuthMethod, GrantType
+from .client import AuthMethod, GrantType, authority
 from .metadata_members import bad
 from .redirect_uris import URI, is_loopback
 
@@ -30,9 +30,9 @@ def is_document_url(client_id: str) -> bool:
 
 
 def host_of(client_id: str) -> str:
-    """The host of a document's URL, lower case; '' for anything else."""
+    """The host of a document's URL, lower case, with its port if that is not 443; '' for anything else."""
     parts = _parts(client_id) if is_document_url(client_id) else None
-    return (parts.hostname or "") if parts else ""
+    return (authority(parts) or "") if parts else ""
 
 
 def metadata_of(document: Mapping[str, object], client_id: str) -> dict[str, object]:

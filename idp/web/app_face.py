@@ -100,18 +100,21 @@ def link(url: str | None) -> Link | None:
 
 
 def host_of(uri: str) -> str | None:
-    """The host to which an answer goes; None for this computer: loopback and custom schemes."""
+    """The host to which an answer goes, with an unusual port; None for this computer: loopback and custom schemes."""
     parts = _split(uri)
     if parts is None or parts.scheme not in ("https", "http") or not parts.hostname or is_loopback(parts.hostname):
         return None
-    return _ascii(parts.hostname)
+    port = "" if parts.port in (None, {"https": 443, "http": 80}[parts.scheme]) else f":{parts.port}"
+    return _ascii(parts.hostname) + port
 
 
 def _split(uri: str) -> SplitResult | None:
     try:
-        return urlsplit(uri)
+        parts = urlsplit(uri)
+        _ = parts.port  # no number, or none that a port can have
     except ValueError:
         return None
+    return parts
 
 
 def _ascii(host: str) -> str:

@@ -116,7 +116,7 @@ def test_a_client_that_nobody_registered_signs_people_in(open_to_all: Provider, 
     asked = provider.authorize(app, ada)
     assert asked.headers["Location"].startswith("/consent")
     page = provider.visit(ada, asked.headers["Location"]).text
-    assert "localhost" in page
+    assert f"localhost:{site.port}" in page, "another port is another's server"
     assert "Nobody has checked this app." in page
     tokens = provider.tokens(app, ada)
     assert claims_of(tokens["access_token"])["client_id"] == app.id
@@ -218,13 +218,14 @@ def test_no_address_within_is_connected_to(database: str, site: Site) -> None:
 @pytest.mark.spec(SPEC, "6.8")
 def test_the_operator_says_whose_documents_are_clients(database: str, site: Site) -> None:
     url = site.publish()
-    for hosts in ("", "agent.example", "example"):
+    here = f"LOCALHOST:{site.port}"
+    for hosts in ("", "agent.example", "example", "localhost", f"{here}0"):
         with running(database, client_id_documents=hosts, fetch_private_networks=True) as provider:
             a_page(provider.authorize(app_at(provider, url)))
             found = answered(provider.get("/.well-known/openid-configuration"))
             assert ("client_id_metadata_document_supported" in found) is bool(hosts)
     assert site.asked == []
-    with running(database, client_id_documents="agent.example,LOCALHOST", fetch_private_networks=True) as provider:
+    with running(database, client_id_documents=f"agent.example,{here}", fetch_private_networks=True) as provider:
         assert provider.authorize(app_at(provider, url)).status_code == 303
     with running(database, client_id_documents="agent.example", fetch_private_networks=True) as provider:
         a_page(provider.authorize(app_at(provider, url)))
@@ -377,3 +378,23 @@ def test_a_sector_that_is_another_s_is_not_taken(open_to_all: Provider, site: Si
     a_page(open_to_all.authorize(app))
     site.documents["/sector.json"] = json.dumps([CALLBACK]).encode()
     assert open_to_all.authorize(app).status_code == 303
+
+
+@pytest.mark.promise("P6")
+def test_a_document_that_always_differs_is_on_record_once_an_hour(open_to_all: Provider, site: Site) -> None:
+    """Events are kept for more than a year, and whoever writes the document decides how often it changes."""
+    app = app_at(open_to_all, site.publish())
+    open_to_all.authorize(app)
+
+    def changes() -> int:
+        return [row[2] for row in open_to_all.rows()["security_events"]].count("client.changed")
+
+    for number in range(4):
+        with open_to_all.clock.later(USUAL_SECONDS * (number + 1) + 1):
+            site.publish(client_name=f"Agent {number}")
+            assert open_to_all.authorize(app).status_code == 303
+    assert changes() == 1
+    with open_to_all.clock.later(USUAL_SECONDS * 5 + 3600):
+        site.publish(client_name="Agent, another hour")
+        open_to_all.authorize(app)
+    assert changes() == 2
