@@ -16,7 +16,7 @@ The map, and who may import whom (import-linter holds it, ``make lint``):
     settings, errors, logs, paths   seen by all that need them (domain needs none, storage only errors)
     every_request                   whose host a request names, how it may ask, how errors on protocol addresses look
     outgoing, fetch_slots           the SSRF guard; how many fetches go at a time, for each purpose
-    client_address                  whose address a request came from
+    client_address, underscores     whose address a request came from, and who could have written it
     metrics, bodies, again          WSGI, outermost: numbers; bodies in time; a lost transaction is done again
     signing_out                     what people see while an ending is not confirmed by the hot copy
     resource_server                 SDK for APIs that accept our tokens; imports nothing else of idp

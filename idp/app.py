@@ -13,7 +13,7 @@ from typing import Any
 import structlog
 from flask import Blueprint, Flask, Response, request
 
-from . import logs, mail_server, oauth, web
+from . import logs, mail_server, oauth, underscores, web
 from .again import Again, note
 from .bodies import Bodies
 from .browser import Browser, NoFlaskSession
@@ -357,9 +357,12 @@ def _address_of_request(settings: Settings) -> oauth.AddressOfRequest:
 def _mount_health(blueprint: Blueprint, stores: Stores) -> None:
     """``/healthz``: the process answers. ``/readyz``: so does the database, else 503."""
 
+    def alive() -> Response:
+        return json_answer({"status": "alive"}, headers=underscores.told(dict(request.headers)))
+
     def ready() -> Response:
         stores.health.ping()
         return json_answer({"status": "ready"})
 
-    blueprint.add_url_rule("/healthz", "healthz", lambda: json_answer({"status": "alive"}))
+    blueprint.add_url_rule("/healthz", "healthz", alive)
     blueprint.add_url_rule("/readyz", "readyz", ready)

@@ -142,6 +142,10 @@ class Outgoing:
         asked = _Asked("POST", headers, json.dumps(document).encode())
         return self._exchange(self._split(url), asked, DELIVERY_SECONDS).status
 
+    def probe(self, url: str, headers: Mapping[str, str]) -> Fetched:
+        """Whatever is answered to a GET with these headers, for an operator's own address. Raises FetchRefused."""
+        return self._exchange(self._split(url), _Asked("GET", headers, read=1024), TIMEOUT_SECONDS)
+
     def _exchange(self, target: _Target, asked: _Asked, seconds: float) -> Fetched:
         end = time.monotonic() + seconds
         address = self._checked_address(target, end)

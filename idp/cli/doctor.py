@@ -20,6 +20,7 @@ from .arguments import leaf
 from .checks import database_checks, file_checks, mail_check, redis_checks
 from .findings import FAIL, Check
 from .output import OK, REFUSED, Answer, table
+from .server_checks import proxy_checks
 
 if TYPE_CHECKING:
     from .arguments import Commands
@@ -51,6 +52,7 @@ def _checks() -> Iterator[Check]:
     yield from file_checks(settings)
     yield mail_check(settings)
     yield from open_files.checks(settings)
+    yield from proxy_checks(settings)
     yield from redis_checks(settings)
     yield from database_checks(settings)
 

@@ -1,4 +1,6 @@
-"""What ``idp doctor`` looks at in a PostgreSQL server: room for our connections, limits behind a pooler.
+"""What ``idp doctor`` looks at in other servers: PostgreSQL, and the proxy in front of us.
+
+In PostgreSQL: room for our connections, limits behind a pooler.
 
 The rule of pool sizes: a worker of ``idp serve`` has no use for more connections than its threads and the
 housekeeper need (threads + 1), and never opens more than ``IDP_DATABASE_POOL_SIZE``. So what one machine may
@@ -9,7 +11,10 @@ machines together must fit into ``max_connections`` less what the server keeps f
 from __future__ import annotations
 
 from collections.abc import Iterator
+from http import HTTPStatus
 
+from .. import underscores
+from ..outgoing import FetchRefused, Outgoing
 from ..settings import Settings
 from ..storage.postgres import SERVER_LIMITS
 from . import database
@@ -18,6 +23,25 @@ from .serve import cores
 
 OTHERS = 10
 _ROOM, *_RESERVED = "max_connections", "superuser_reserved_connections", "reserved_connections"
+
+
+def proxy_checks(settings: Settings) -> Iterator[Check]:
+    """Nothing where no proxy is believed. Asks the provider from outside, as its clients do (``underscores``)."""
+    if not settings.trusted_proxies:
+        return
+    todo = "drop headers with underscores in the proxy (nginx does; Caddy: header_up -*_*; Traefik, Envoy: see README)"
+    try:
+        answer = Outgoing(allow_private=True).probe(settings.url("/healthz"), underscores.SENT)
+    except FetchRefused as error:
+        yield Check("proxy", WARN, f"{settings.issuer} could not be asked what its proxy passes: {error}",
+                    "run this again where it answers")  # fmt: skip
+        return
+    if answer.status != HTTPStatus.OK:
+        yield Check("proxy", WARN, f"{settings.issuer} answers {answer.status} to /healthz", "send it here")
+    elif underscores.passed(answer.headers):
+        yield Check("proxy", WARN, "passes headers with underscores: anybody can write X_Forwarded_For", todo)
+    else:
+        yield Check("proxy", GOOD, "drops headers with underscores")
 
 
 def server_checks(settings: Settings) -> Iterator[Check]:
