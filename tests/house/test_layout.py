@@ -18,10 +18,10 @@ TOP = {
 ROOMS = {
     "__init__", "__main__", "admin", "again", "app", "asgi", "bodies", "browser", "cli", "client_address",
     "client_certificate", "courier",
-    "demo", "documents", "domain", "errors", "every_request", "fast_lane", "housekeeper", "jose", "logs",
+    "demo", "documents", "domain", "errors", "every_request", "fast_lane", "fetch_slots", "housekeeper", "jose", "logs",
     "mail_server", "metrics", "oauth", "oidc",
     "outgoing", "own_addresses", "paths", "resource_server", "services",
-    "settings", "signing_out", "storage", "streams", "web", "wsgi",
+    "settings", "signing_out", "storage", "streams", "underscores", "web", "wsgi",
 }  # fmt: skip
 DRAWERS = {"utils", "util", "helpers", "helper", "common", "manager", "managers", "base", "misc"}
 
