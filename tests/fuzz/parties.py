@@ -50,11 +50,12 @@ _SIGNER: dict[str, Any] = {
     "backchannel_token_delivery_mode": "ping", "backchannel_authentication_request_signing_alg": "ES256",
     "backchannel_client_notification_endpoint": f"https://{HOST}/ping", "require_signed_request_object": True,
     "request_object_signing_alg": "ES256", "introspection_signed_response_alg": "ES256",
-    "userinfo_signed_response_alg": "RS256", "subject_type": "pairwise",
+    "userinfo_signed_response_alg": "RS256",
 }  # fmt: skip
 _NATIVE: dict[str, Any] = {
     **_OWN, "client_name": "Native", "token_endpoint_auth_method": "none",
     "grant_types": ["authorization_code", "refresh_token"], "dpop_bound_access_tokens": True,
+    "subject_type": "pairwise",
 }  # fmt: skip
 _PAYMENT: dict[str, Any] = {
     "type": "object",
@@ -145,8 +146,8 @@ def party(services: Services, name: str, *, email_verified: bool, **metadata: An
 def asked_by_ciba(stores: Stores, services: Services, client: Client, user: User) -> tuple[Begun, UUID]:
     """A request that waits for this person's approval, and its id."""
     asked = Asked(
-        user=user, scope=("openid", "profile"), resources=(), binding_message="W4", acr_values=(),
-        notification_token=None, seconds=600, origin=Origin(),
+        user=user, scope=("openid", "profile"), resources=(), authorization_details=(), binding_message="W4",
+        acr_values=(), notification_token=None, seconds=600, origin=Origin(),
     )  # fmt: skip
     with services.work():
         begun = services.polling.begin_ciba(client, asked)
@@ -164,7 +165,7 @@ def approved_ciba(stores: Stores, services: Services, client: Client, party: Par
 def approved_device(services: Services, party: Party) -> str:
     """A ``device_code`` that is worth tokens."""
     with services.work():
-        begun = services.polling.begin_device(party.client, ("openid", "profile"), (), Origin())
+        begun = services.polling.begin_device(party.client, ("openid", "profile"), (), (), Origin())
     user_code = read_user_code(begun.user_code) or ""
     _approve(services, services.polling.by_user_code(user_code, party.current, Origin()), party)
     return begun.code

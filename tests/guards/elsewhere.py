@@ -148,7 +148,8 @@ GUARDS = (
         f"{_X}test_the_operator_decides[policy2-invalid_request]",
     ),
     guard(
-        "X3", "never beyond the subject token's end", "services/exchange.py", "not_after=subject.expires_at,",
+        "X3", "never beyond the subject token's end", "services/exchange.py",
+        "not_after=subject.expires_at if actor is None else min(subject.expires_at, actor.expires_at),",
         "not_after=None,", f"{_X}test_it_never_outlives_the_subject_token",
     ),
     guard(

@@ -29,7 +29,8 @@ GUARDS = (
         "domain/test_client_metadata.py::test_nor_as_the_place_to_go_after_signing_out",
     ),
     guard(
-        "H2", "client_id alone leads nowhere by itself", _OUT, "if target is None or not (asked.hinted or after_form):",
+        "H2", "client_id alone leads nowhere by itself", _OUT,
+        "if target is None or not (after_form or asked.proven or (asked.hinted and asked.vouched)):",
         "if target is None:", f"{_L}test_whoever_is_not_signed_in_is_led_on_or_told",
     ),
     guard(

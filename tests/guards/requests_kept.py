@@ -129,7 +129,7 @@ GUARDS = (
     ),
     guard(
         "N1 B16", "no more is kept than of a browser", _PAR,
-        "if sum(len(name) + len(value) for name, value in request.parameters.pairs) > MAX_FRONT_CHANNEL:", "if False:",
+        "if kept_size(request.parameters) > MAX_FRONT_CHANNEL:", "if False:",
         f"{_P}test_no_more_is_kept_than_of_a_browser",
     ),
     guard(

@@ -132,7 +132,7 @@ GUARDS = (
     ),
     guard(
         "E14 D18", "stored claims pose as no others", "domain/claims.py",
-        "return plain in (IN_LANGUAGES if tagged else KNOWN)", "return True",
+        "return plain in IN_LANGUAGES and is_language_tag(language) if tagged else plain in KNOWN", "return True",
         "domain/test_claims.py::test_stored_claims_cannot_pose_as_protocol_claims",
     ),
     guard(
