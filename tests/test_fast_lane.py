@@ -198,6 +198,14 @@ def test_all_else_is_answered_by_the_ordinary_lane(lanes: Lanes, case: str) -> N
     same(one, lanes.ordinary(path, **request))
 
 
+def test_another_host_is_the_ordinary_lanes_affair(lanes: Lanes, scene: dict[str, Any]) -> None:
+    """Even where all else is right (security.md E12)."""
+    request = {"headers": {**bearer(scene["tokens"]["access_token"]), "Host": "evil.example"}}
+    one = lanes.any("/userinfo", **request)
+    assert lanes.taken.count("/userinfo") == 1, "the fast lane answered"
+    same(one, lanes.ordinary("/userinfo", **request))
+
+
 @pytest.mark.promise("P5")
 def test_an_unexpected_error_is_the_ordinary_lanes(lanes: Lanes, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: object) -> None:

@@ -13,6 +13,7 @@ import pytest
 import structlog
 from flask import Flask, Response
 
+from idp import logs
 from idp.logs import HIDDEN, RequestLog, configure, redact, request_log
 from idp.settings import Settings
 
@@ -99,7 +100,7 @@ def test_libraries_that_print_secrets_are_held_at_warning(stream: io.StringIO, l
 def test_a_terminal_gets_words_without_controls_or_secrets() -> None:
     out = Terminal()
     configure("info", out)
-    structlog.stdlib.get_logger("idp.x").info("hello", name="\x1b[2J\nforged", password="s3cr3t")
+    structlog.stdlib.get_logger("idp.x").info("hello\x1b[2J\nforged", name="\x1b[2J\nforged", password="s3cr3t")
     text = out.getvalue()
     assert "\x1b[2J" not in text
     assert "\nforged" not in text
@@ -153,8 +154,13 @@ def test_an_id_that_is_no_id_is_ignored(stream: io.StringIO) -> None:
     assert sent.startswith("id-")
 
 
-def test_a_path_cannot_forge_a_line(stream: io.StringIO) -> None:
+@pytest.mark.parametrize("alone", [True, False])
+def test_a_path_cannot_forge_a_line(stream: io.StringIO, monkeypatch: pytest.MonkeyPatch, alone: bool) -> None:
+    """Also where the line is put together by hand, which it is while no other handler listens."""
+    if alone:
+        monkeypatch.setattr(logging.getLogger(), "handlers", [logs._json_handler])
     make_app().test_client().get("/x%0a%7b%22event%22%3a%22forged%22%7d")
+    assert stream.getvalue().count("\n") == 1
     assert [line["event"] for line in lines(stream)] == ["request"]
 
 

@@ -163,6 +163,9 @@ def test_there_are_limits() -> None:
     many = [f"https://photos.example/{number}" for number in range(21)]
     assert problem({"redirect_uris": many}) == "invalid_redirect_uri"
     assert len(check({"redirect_uris": many[:20]}, lambda _key: True).redirect_uris) == 20
+    assert problem({"redirect_uris": many[:1], "client_name": "x" * 257}) == "invalid_client_metadata"
+    named = check({"redirect_uris": many[:1], "client_name": "x" * 256}, lambda _key: True)
+    assert named.client_name == "x" * 256
 
 
 def test_a_weak_key_is_refused() -> None:

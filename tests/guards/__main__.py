@@ -88,7 +88,7 @@ def _judge(
     chosen: Sequence[Guard], free: queue.SimpleQueue[Worker], pool: ThreadPoolExecutor, *, verbose: bool
 ) -> list[Verdict]:  # fmt: skip
     def one(guard: Guard) -> Verdict:
-        return judged(guard, _run(free, without(guard, ROOT), list(guard.tests)))
+        return judged(guard, _run(free, without(guard, ROOT), list(guard.tests), anew=guard.anew))
 
     verdicts = []
     for verdict in pool.map(one, chosen):
@@ -97,10 +97,10 @@ def _judge(
     return verdicts
 
 
-def _run(free: queue.SimpleQueue[Worker], texts: dict[str, str], tests: list[str]) -> Run:
+def _run(free: queue.SimpleQueue[Worker], texts: dict[str, str], tests: list[str], *, anew: bool = False) -> Run:
     worker = free.get()
     try:
-        return worker.run(texts, tests)
+        return worker.run(texts, tests, anew=anew)
     finally:
         free.put(worker)
 

@@ -187,4 +187,10 @@ GUARDS = (
         "if client.certificate_bound and certificate is None:", "if False:",
         f"{_TLS}test_a_bound_token_needs_its_certificate",
     ),
+    guard(
+        "C12", "sub is the client", _ASSERT,
+        'if claims["sub"] != client.client_id or claims["aud"] not in self._audiences(client):',
+        'if claims["aud"] not in self._audiences(client):', f"{_BAD}[sub is another]",
+        layers=(removal(_ASSERT, 'return claimed(assertion, "sub")', 'return claimed(assertion, "iss")'),),
+    ),
 )  # fmt: skip

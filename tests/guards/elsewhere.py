@@ -229,4 +229,28 @@ GUARDS = (
         "X6", "and ends soon", "oidc/jarm.py", "LIFE_SECONDS = 300", "LIFE_SECONDS = 3600",
         "oidc/test_jarm.py::test_a_code_is_signed",
     ),
+    guard(
+        "I2 X5", "a code is its client's alone", "services/polling.py", _FOUND,
+        "if found is None or found.kind is not kind:", f"{_D}test_another_client_gets_nothing_and_harms_nothing",
+        f"{_C}test_another_client_gets_nothing",
+    ),
+    guard(
+        "X3", "an actor token is one's own", "oauth/rfc8693_token_exchange.py",
+        "if token.client_id != client.client_id or token.sid is not None:", "if False:",
+        f"{_X}test_an_actor_token_is_ones_own_and_nobodys_session",
+    ),
+    guard(
+        "X4", "for its clients alone", "services/trusted_issuers.py",
+        "return found if found is not None and client.client_id in found.clients else None", "return found",
+        f"{_B}test_only_for_its_clients_and_its_scopes",
+    ),
+    guard(
+        "X4", "by an address that was verified", "services/trusted_issuers.py",
+        "return user if user is not None and user.email_verified else None", "return user",
+        f"{_B}test_an_address_that_nobody_has_confirmed_names_nobody",
+    ),
+    guard(
+        "X6 A14", "a signed answer is for its client", "oidc/jarm.py", '"aud": client.client_id, ', "",
+        "oidc/test_jarm.py::test_a_code_is_signed",
+    ),
 )  # fmt: skip

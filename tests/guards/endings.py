@@ -158,4 +158,28 @@ GUARDS = (
         "X12", "frames of exactly these origins", "oidc/frontchannel_logout.py", "; frame-src {origins}",
         "; frame-src https:", f"{_F}test_frames_of_exactly_these_origins_are_allowed",
     ),
+    guard(
+        "H2", "client_id is the hint's", _OUT, "if named is not None and hinted is not None and named != hinted:",
+        "if False:", f"{_L}test_nor_a_registered_one_for_whom_it_is_not",
+    ),
+    guard(
+        "H2 K13", "a disabled app leads nowhere", _OUT,
+        "client = found if found is not None and found.disabled_at is None else None", "client = found",
+        f"{_L}test_a_disabled_app_leads_nowhere",
+    ),
+    guard(
+        "H6 D12", "what is outstanding is used up", "storage/endings.py",
+        "        for table, aimed in ((codes, aim.codes), (polled_requests, aim.polled))\n        if aimed is "
+        "not None\n",
+        "        for table, aimed in ((codes, aim.codes), (polled_requests, aim.polled))\n        if aimed is False\n",
+        "storage/test_endings.py::test_outstanding_codes_are_used_up", anew=True,
+    ),
+    guard(
+        "H9", "it says what happened, and has no nonce", "oidc/backchannel_logout.py", '"events": {EVENT: {}},',
+        '"nonce": "n",', f"{_B}test_the_logout_token",
+    ),
+    guard(
+        "H9", "it has a jti", "oidc/backchannel_logout.py", '"jti": str(message.id), ', "",
+        f"{_B}test_the_logout_token",
+    ),
 )  # fmt: skip

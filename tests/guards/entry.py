@@ -30,7 +30,8 @@ class Guard:
     """``rows`` name rows of security.md by area and number ("A1"). Each of ``tests`` must fail without the guard.
 
     ``layers`` are further places that hold the same attack off, removed together with the first: each alone would
-    go unnoticed, because the other still stands.
+    go unnoticed, because the other still stands. ``anew``: what changes runs while the program is being made, so that
+    exchanging it in one that runs would change nothing.
     """
 
     rows: tuple[str, ...]
@@ -38,6 +39,7 @@ class Guard:
     removal: Removal
     tests: tuple[str, ...]
     layers: tuple[Removal, ...] = ()
+    anew: bool = False
 
     @property
     def removals(self) -> tuple[Removal, ...]:
@@ -51,11 +53,12 @@ def removal(file: str, fragment: str, without: str) -> Removal:
 
 
 def guard(
-    rows: str, name: str, file: str, fragment: str, without: str, *tests: str, layers: tuple[Removal, ...] = ()
+    rows: str, name: str, file: str, fragment: str, without: str, *tests: str, layers: tuple[Removal, ...] = (),
+    anew: bool = False,
 ) -> Guard:  # fmt: skip
     """``rows`` are parted by spaces; ``tests`` are paths below ``tests/``."""
     paths = tuple(f"tests/{test}" for test in tests)
-    return Guard(tuple(rows.split()), name, removal(file, fragment, without), paths, layers)
+    return Guard(tuple(rows.split()), name, removal(file, fragment, without), paths, layers, anew)
 
 
 def without(guard: Guard, root: Path) -> dict[str, str]:

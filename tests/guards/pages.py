@@ -221,4 +221,41 @@ GUARDS = (
         "parameter=parameter if parameter in PARAMETERS else None", "parameter=parameter",
         "web/test_failed_requests.py::test_what_we_never_say_is_not_shown",
     ),
+    guard(
+        "F4 C10", "of a session's secret a hash is kept", "services/sign_in.py",
+        "device_id=device.id, secret_hash=secret_hash(secret),", "device_id=device.id, secret_hash=secret.encode(),",
+        "services/test_sign_in.py::test_of_the_secret_of_a_session_a_hash_is_kept",
+    ),
+    guard(
+        "F5 H4", "framed by nobody", "web/security.py",
+        '"form-action \'self\'; frame-ancestors \'none\'; base-uri \'none\'; "',
+        '"form-action \'self\'; base-uri \'none\'; "', "web/test_markup.py::test_headers[sign-in]",
+    ),
+    guard(
+        "F13", "nothing inline runs", "web/security.py",
+        '"default-src \'none\'; script-src \'self\'; style-src \'self\';',
+        '"default-src \'none\'; script-src \'self\' \'unsafe-inline\'; style-src \'self\';',
+        "web/test_markup.py::test_headers[sign-in]",
+    ),
+    guard(
+        "E12 M6", "in the fast lane, too", "fast_lane.py", 'environ.get("HTTP_HOST", "").lower() != self._host',
+        "False", "test_fast_lane.py::test_another_host_is_the_ordinary_lanes_affair",
+    ),
+    guard(
+        "M7", "a terminal gets no controls", "logs.py", "return [*cleaned, escape_controls, console]",
+        "return [*cleaned, console]", "test_logs.py::test_a_terminal_gets_words_without_controls_or_secrets",
+    ),
+    guard(
+        "M7", "a path cannot forge a line", "logs.py", "_JSON.encode(_clean(text))",
+        '\'"\' + str(_clean(text)) + \'"\'', "test_logs.py::test_a_path_cannot_forge_a_line",
+    ),
+    guard(
+        "M8", "libraries that print tokens are quiet", "logs.py", "logging.getLogger(library).setLevel(quiet)", "pass",
+        "test_logs.py::test_libraries_that_print_secrets_are_held_at_warning", anew=True,
+    ),
+    guard(
+        "F13 G2 A9", "what is shown is escaped", "web/__init__.py", "    speak(app)\n",
+        "    speak(app)\n    app.jinja_env.autoescape = False\n",
+        "web/test_markup.py::test_nothing_typed_comes_back_as_markup_nor_a_password_at_all", anew=True,
+    ),
 )  # fmt: skip

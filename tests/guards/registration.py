@@ -296,4 +296,41 @@ GUARDS = (
         "        if client.fapi2 is not None:\n            metadata =", "        if False:\n            metadata =",
         "oauth/test_fapi2.py::test_a_client_cannot_leave_the_policy_by_changing_itself",
     ),
+    guard(
+        "J11", "names of so many characters", "domain/metadata_members.py",
+        "if not isinstance(value, str) or len(value) > MAX_NAME:", "if not isinstance(value, str):",
+        f"{_M}test_there_are_limits",
+    ),
+    guard(
+        "J11", "so many registrations from one place", "oauth/rfc7591_registration.py",
+        "if wait := self._throttles.take(client_registration_brakes(self._address()), self._clock.now()):", "if False:",
+        f"{_R}test_open_registration_is_slowed_by_address",
+    ),
+    guard(
+        "J5", "through NAT64 too", "outgoing.py", "    if address in _NAT64:\n", "    if False:\n",
+        f"{_OUT}test_nothing_private_is_connected_to[https://[64:ff9b::7f00:1]/]",
+        layers=(
+            removal(
+                "outgoing.py",
+                "if isinstance(parsed, ipaddress.IPv6Address) and inner is None and parsed not in _GIVEN_OUT:",
+                "if False:",
+            ),
+        ),
+    ),
+    guard(
+        "J5", "nothing long", "outgoing.py", " or len(fetched.body) > most:", ":",
+        f"{_OUT}test_whoever_asks_may_want_less",
+    ),
+    guard(
+        "J5", "a server that drips is left", "outgoing.py", "        timer.start()\n", "",
+        f"{_OUT}test_a_server_that_drips_is_left_in_time[http-body]",
+    ),
+    guard(
+        "J5", "every address of a name", "outgoing.py", "not all(_public(address) for", "not any(_public(address) for",
+        f"{_OUT}test_every_address_of_a_name_must_be_public",
+    ),
+    guard(
+        "J9", "deleting ends what it held", "services/clients.py",
+        "        self._end(client, EndReason.CLIENT_DELETED, by)\n", "", f"{_R}test_deleting_ends_everything_it_held",
+    ),
 )  # fmt: skip

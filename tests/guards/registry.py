@@ -87,10 +87,6 @@ NOTHING_TO_REMOVE: Mapping[str, tuple[str, tuple[str, ...]]] = {
         "routes name their methods, and nothing overrides one",
         ("tests/oauth/test_rfc6749_token.py::test_only_post",),
     ),
-    "M7": (
-        "a line of the log is one JSON object, written by an encoder",
-        ("tests/test_logs.py::test_a_path_cannot_forge_a_line",),
-    ),
     "M10": (
         "there is one router, and it decodes once",
         ("tests/test_app.py::test_what_is_not_there_is_not_found_and_leads_nowhere",),

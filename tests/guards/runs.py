@@ -122,9 +122,9 @@ class Worker:
         self._copied, self._stack = copied, stack
         self._anew: Process | None = None
 
-    def run(self, texts: dict[str, str], tests: list[str]) -> Run:
-        """These tests over these texts."""
-        run = self._live.run(texts, tests) or self._starting().run(texts, tests)
+    def run(self, texts: dict[str, str], tests: list[str], *, anew: bool = False) -> Run:
+        """These tests over these texts; ``anew``: in a program that starts with them."""
+        run = (None if anew else self._live.run(texts, tests)) or self._starting().run(texts, tests)
         assert run is not None
         return run
 

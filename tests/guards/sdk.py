@@ -171,4 +171,21 @@ GUARDS = (
         'if "x5t#S256" in confirmation and not _same(_thumbprint(sender.certificate), confirmation["x5t#S256"]):',
         "if False:", f"{_P}test_a_token_bound_to_a_certificate",
     ),
+    guard(
+        "X9 E2", "the key's own algorithm", _SIGNED, 'if jwt.header.get("alg") != key.alg:', "if False:",
+        f"{_V}test_an_algorithm_that_is_only_said_counts_too",
+    ),
+    guard(
+        "X9 E5", "a key's name is text", _SIGNED, "    if not isinstance(kid, str):\n", "    if False:\n",
+        f"{_V}test_kid_must_be_text",
+    ),
+    guard(
+        "X9 E8", "nested without end", "resource_server/jws.py", "except (ValueError, RecursionError):",
+        "except ValueError:", f"{_V}test_claims_nested_without_end_are_refused",
+    ),
+    guard(
+        "X9 J5", "keys from the issuer's origin alone", "resource_server/transport.py",
+        "if (scheme, host) != self._origin[:2] or (port != self._origin[2] and not self._any_port):", "if False:",
+        f"{_I}test_another_port_is_another_origin",
+    ),
 )  # fmt: skip

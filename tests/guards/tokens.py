@@ -140,4 +140,19 @@ GUARDS = (
         '**self._about_the_person(grant), "iss": self._issuer', '"iss": self._issuer',
         "oidc/test_core_id_token.py::test_claims_asked_for_come_along_and_cannot_pose_as_others",
     ),
+    guard(
+        "E8", "a header nested without end", "jose.py",
+        "header = json.loads(_bytes(segment).decode())\n    except (ValueError, RecursionError)",
+        "header = json.loads(_bytes(segment).decode())\n    except (ValueError)", f"{_JOSE}[header deep]",
+    ),
+    guard(
+        "E8", "claims nested without end", "jose.py",
+        "claims = json.loads(payload.decode())\n    except (ValueError, RecursionError)",
+        "claims = json.loads(payload.decode())\n    except (ValueError)", f"{_JOSE}[claims deep]",
+    ),
+    guard(
+        "E9 D15 C5", "only an access token is read as one", "oauth/rfc9068_access_token.py",
+        "token, self._keys.find, typ=(TYP,)", 'token, self._keys.find, typ=(TYP, "JWT", "logout+jwt")',
+        "oauth/test_rfc7662_introspection.py::test_codes_and_id_tokens_are_inactive",
+    ),
 )  # fmt: skip

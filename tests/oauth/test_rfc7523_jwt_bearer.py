@@ -18,7 +18,7 @@ from idp.domain.session import EndReason, WholeUser
 from idp.domain.trusted_issuer import SubjectKind
 from idp.errors import ProtocolError
 
-from ..provider import API, ISSUER, App, Provider, answered, claims_of, refused
+from ..provider import API, ISSUER, PASSWORD, App, Provider, answered, claims_of, refused
 
 GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 WORKS = "https://works.example"
@@ -122,6 +122,7 @@ def test_a_race_of_several_makes_one_session(alone: Provider) -> None:
 def test_only_for_its_clients_and_its_scopes(alone: Provider) -> None:
     app = trusting(alone)
     other = alone.register(redirect_uris=[], grant_types=[GRANT])
+    alone.consent(alone.person(), other, "photos:read")
     refused(present(alone, other, word(alone)), 400, "invalid_grant")
     refused(present(alone, alone.register(), word(alone)), 400, "unauthorized_client")
     refused(present(alone, app, word(alone), scope="photos:write"), 400, "invalid_scope")
@@ -137,6 +138,14 @@ def test_a_person_who_has_not_consented_or_may_not_sign_in(alone: Provider) -> N
     with alone.stores.work():
         alone.services.accounts.disable(alone.person())
     refused(present(alone, app, word(alone)), 400, "invalid_grant")
+
+
+def test_an_address_that_nobody_has_confirmed_names_nobody(alone: Provider) -> None:
+    app = trusting(alone)
+    with alone.stores.work():
+        eve = alone.services.accounts.create("eve@works.example", PASSWORD, {"name": "Eve"}, email_verified=False)
+    alone.consent(eve, app, "photos:read")
+    refused(present(alone, app, word(alone, sub="eve@works.example")), 400, "invalid_grant")
 
 
 def test_our_own_id_of_a_person(alone: Provider) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from idp import jose
 from idp.errors import Unavailable
 
 from ..provider import ISSUER, App, Browser, Provider, answered, claims_of, refused
@@ -93,6 +94,10 @@ def test_codes_and_id_tokens_are_inactive(provider: Provider, scene: dict[str, A
     app, ada = scene["app"], scene["ada"]
     assert answered(provider.introspect(app, provider.code(app, ada))) == INACTIVE
     assert answered(provider.introspect(app, scene["tokens"]["id_token"])) == INACTIVE
+    everything = claims_of(scene["tokens"]["access_token"])
+    for typ in ("JWT", "logout+jwt", "oauth-authz-req+jwt"):
+        other = jose.sign(everything, provider.services.keys.signer(), typ=typ)
+        assert answered(provider.introspect(app, other)) == INACTIVE, "we signed it, and for something else"
 
 
 @pytest.mark.spec("RFC 7662", "2.1")

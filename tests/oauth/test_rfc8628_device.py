@@ -160,7 +160,9 @@ def test_a_code_expires(provider: Provider, browser: Browser) -> None:
 
 @pytest.mark.spec("RFC 8628", "3.4")
 def test_another_client_gets_nothing_and_harms_nothing(provider: Provider, browser: Browser) -> None:
+    """Also of an app that the same person uses: what she allowed to one is not the other's."""
     app, other = device_app(provider), device_app(provider)
+    provider.consent(provider.person(), other)
     begun = begin(provider, app)
     decide(provider, browser, begun["user_code"], ALLOW)
     refused(poll(provider, other, begun["device_code"]), 400, "invalid_grant")

@@ -106,6 +106,16 @@ def test_delegation_says_who_acts(alone: Provider, browser: Browser) -> None:
     assert made["sub"] == str(browser.user.id)
 
 
+@pytest.mark.spec("RFC 8693", "2.1")
+def test_an_actor_token_is_ones_own_and_nobodys_session(alone: Provider, browser: Browser) -> None:
+    api = server_of(alone)
+    other = alone.register("Other", redirect_uris=[], grant_types=["client_credentials"], scope="photos:read")
+    subject = token_for(alone, browser)["access_token"]
+    made = answered(exchange(alone, api, subject))["access_token"]
+    for actor in (answered(alone.credentials(other))["access_token"], subject, made):
+        refused(exchange(alone, api, subject, actor_token=actor, actor_token_type=TOKEN), 400, "invalid_request")
+
+
 def test_a_chain_keeps_everybody_who_acted(alone: Provider, browser: Browser) -> None:
     first = server_of(alone)
     second = alone.register(

@@ -227,6 +227,16 @@ def _unsigned(provider: Provider, token: str) -> str:
     return f"{b64url(json.dumps({**told, 'alg': 'none'}).encode())}.{body}."
 
 
+@pytest.mark.spec("FAPI 2.0 Security Profile", "5.4.1")
+def test_nothing_is_bound_by_an_algorithm_that_is_not_ours(provider: Provider, browser: Browser, app: App) -> None:
+    form = {
+        "grant_type": "authorization_code", "code": provider.code(app, browser),
+        "redirect_uri": app.redirect_uri, "code_verifier": "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk",
+    }  # fmt: skip
+    proof = token_proof(provider, ProofKey("RS256", RSA.key))
+    refused(provider.post("/token", form, app, **proof), 400, "invalid_dpop_proof")
+
+
 def make(provider: Provider, token: str, key: ProofKey = KEY, **changes: Any) -> str:
     return key.proof("/userinfo", now(provider), **{"method": "GET", "token": token, **changes})
 

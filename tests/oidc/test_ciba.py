@@ -272,7 +272,9 @@ def test_the_person_is_told_by_mail(idp: Provider) -> None:
 
 
 def test_another_client_gets_nothing(idp: Provider) -> None:
+    """Also of an app that the same person uses."""
     app, other, browser = an_app(idp), an_app(idp), idp.sign_in()
+    idp.consent(idp.person(), other)
     begun = answered(ask(idp, app))
     decide(idp, browser)
     refused(poll(idp, other, begun["auth_req_id"]), 400, "invalid_grant")

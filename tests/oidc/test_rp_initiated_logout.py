@@ -173,11 +173,22 @@ def test_nor_a_registered_one_for_whom_it_is_not(provider: Provider, app: App, a
     with provider.nothing_changes():
         for parameters in (
             {"id_token_hint": hint, "client_id": other.id, "post_logout_redirect_uri": BYE},
+            {"id_token_hint": hint, "client_id": other.id},
             {"id_token_hint": hint, "post_logout_redirect_uri": other.client.post_logout_redirect_uris[0]},
             {"client_id": other.id, "post_logout_redirect_uri": BYE}, {"client_id": "nobody"},
             {"post_logout_redirect_uri": BYE}, {"id_token_hint": "junk", "post_logout_redirect_uri": BYE},
         ):  # fmt: skip
             a_page(logout(provider, ada, **parameters))
+
+
+def test_a_disabled_app_leads_nowhere(provider: Provider, ada: Browser) -> None:
+    gone = provider.register("Gone", post_logout_redirect_uris=[BYE])
+    hint = str(provider.tokens(gone, ada)["id_token"])
+    with provider.stores.work():
+        provider.services.clients.disable(gone.id)
+    with provider.nothing_changes():
+        for named in ({"id_token_hint": hint}, {"client_id": gone.id}):
+            a_page(logout(provider, ada, post_logout_redirect_uri=BYE, **named))
 
 
 @pytest.mark.parametrize("name", ["id_token_hint", "client_id", "post_logout_redirect_uri", "state"])

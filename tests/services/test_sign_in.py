@@ -10,6 +10,7 @@ from idp.domain.device import Origin
 from idp.domain.session import EndReason, OtherDevices, WholeDevice, WholeUser
 from idp.domain.user import User
 from idp.errors import SignInRefused, Throttled
+from idp.services.sessions import secret_hash
 from idp.services.sign_in import SignedIn
 
 from ..provider import PASSWORD, Provider
@@ -31,6 +32,15 @@ def begin(
         return provider.services.sign_in.begin(
             user, origin=HOME, device_secret=device, session_secret=session, **more
         )  # fmt: skip
+
+
+@pytest.mark.promise("P7")
+def test_of_the_secret_of_a_session_a_hash_is_kept(provider: Provider) -> None:
+    done = begin(provider, provider.person())
+    kept = provider.stores.sessions.get(done.session.id)
+    assert kept is not None
+    assert kept.secret_hash == done.session.secret_hash == secret_hash(done.session_secret)
+    assert done.session_secret.encode() not in kept.secret_hash
 
 
 # ── the password ──────────────────────────────────────────────────────────────────────────────────

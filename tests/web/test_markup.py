@@ -225,7 +225,10 @@ def test_a_refused_form_says_so_first(response: Any) -> None:
 
 def test_headers(response: Any) -> None:
     headers = response.headers
-    assert headers["Content-Security-Policy"] == CONTENT_SECURITY_POLICY
+    policy = headers["Content-Security-Policy"]
+    assert policy == CONTENT_SECURITY_POLICY
+    assert "frame-ancestors 'none'; " in policy
+    assert "'unsafe" not in policy
     assert headers["Cache-Control"] == "no-store"
     assert headers["Referrer-Policy"] == "no-referrer"
     assert headers["X-Content-Type-Options"] == "nosniff"
