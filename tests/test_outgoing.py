@@ -124,9 +124,9 @@ def test_what_is_no_small_json_object_is_refused(server: str, path: str) -> None
 
 
 def test_whoever_asks_may_want_less(server: str) -> None:
-    assert OPEN.document(f"{server}/ok", most=11).body == b'{"keys":[]}'
+    assert OPEN.document(f"{server}/ok", Purpose.KEYS, most=11).body == b'{"keys":[]}'
     with pytest.raises(FetchRefused):
-        OPEN.document(f"{server}/ok", most=10)
+        OPEN.document(f"{server}/ok", Purpose.KEYS, most=10)
 
 
 @pytest.mark.parametrize("part", ["body", "headers"])
