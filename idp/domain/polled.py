@@ -37,7 +37,9 @@ class PolledRequest:
     it was decided in, ``auth_time``, ``acr`` and ``amr`` what that sign-in was worth. ``interval`` is in
     seconds and only grows. ``address`` and ``user_agent`` are of the device or client that asks.
     ``notification`` is sealed: how to tell a CIBA client that the decision has been made (ping).
-    ``authorization_details`` are those of RFC 9396, to the letter as they were asked for and shown.
+    ``authorization_details`` are those of RFC 9396, to the letter as they were asked for.
+    ``details_shown``: so did the page say on which they were approved. One of a version that knows of none does
+    not, while both versions run; then none have been granted.
     """
 
     id: UUID
@@ -49,6 +51,7 @@ class PolledRequest:
     scope: tuple[str, ...]
     resources: tuple[str, ...] = ()
     authorization_details: tuple[Mapping[str, object], ...] = ()
+    details_shown: bool = False
     binding_message: str | None = None
     acr_values: tuple[str, ...] = ()
     notification: bytes | None = None
@@ -92,7 +95,8 @@ def approval_of(request: PolledRequest) -> Approval | None:
         return None
     return Approval(
         user_id=request.user_id, scope=request.scope, resources=request.resources, auth_time=request.auth_time,
-        acr=request.acr, amr=request.amr, authorization_details=request.authorization_details,
+        acr=request.acr, amr=request.amr,
+        authorization_details=request.authorization_details if request.details_shown else (),
     )  # fmt: skip
 
 

@@ -160,11 +160,16 @@ class Polling:
             raise NotFound("client")
         return client
 
-    def approve(self, request: PolledRequest, current: Current, origin: Origin) -> None:
-        """The person pressed Allow. In the caller's transaction; raises NotFound if there is nothing to decide."""
+    def approve(
+        self, request: PolledRequest, current: Current, origin: Origin, *, details_shown: bool = False
+    ) -> None:  # fmt: skip
+        """The person pressed Allow. In the caller's transaction; raises NotFound if there is nothing to decide.
+
+        Authorization details are granted only if the page showed them: a previous version's does not.
+        """
         session, now = current.session, self._stores.clock.now()
         self._consents.permit(session, request.client_id, request.scope, origin)
-        if not self._stores.polled_requests.approve(request.id, session, now):
+        if not self._stores.polled_requests.approve(request.id, session, now, details_shown=details_shown):
             raise NotFound("request")
         if self._stores.sessions.lock_live(session.id, now) is None:
             raise NotFound("session")

@@ -57,6 +57,7 @@ _APPROVE = (
         auth_time=bindparam("proved", type_=_P.auth_time.type),
         acr=bindparam("level"),
         amr=bindparam("methods", type_=_P.amr.type),
+        details_shown=bindparam("shown", type_=_P.details_shown.type),
     )
 )
 _DENY = update(polled_requests).where(_KEY, _WAITING).values(denied_at=NOW)
@@ -100,12 +101,12 @@ class SqlPolledRequests:
         self._db.count(_TOO_FAST, {"key": request_id, "now": now, "more": more})
         return False
 
-    def approve(self, request_id: UUID, session: Session, now: datetime) -> bool:
+    def approve(self, request_id: UUID, session: Session, now: datetime, *, details_shown: bool = False) -> bool:
         """True for the one decision."""
         approval = {
             "key": request_id, "now": now, "who": session.user_id, "in_session": session.id,
             "on_device": session.device_id, "proved": session.auth_time, "level": session.acr,
-            "methods": session.amr,
+            "methods": session.amr, "shown": details_shown,
         }  # fmt: skip
         return self._db.count(_APPROVE, approval) == 1
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, ForeignKey, Index, Integer, LargeBinary, Table, Text, Uuid, text
+from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, LargeBinary, Table, Text, Uuid, false, text
 
 from ..domain.polled import PolledKind
 from .columns import UtcDateTime, Word, details, words
@@ -20,6 +20,7 @@ polled_requests = Table(
     Column("scope", words(), nullable=False),
     Column("resources", words(), nullable=False),
     Column("authorization_details", details(), nullable=False, server_default=text("'[]'")),
+    Column("details_shown", Boolean, nullable=False, server_default=false()),
     Column("binding_message", Text, nullable=True),
     Column("acr_values", words(), nullable=False),
     Column("notification", LargeBinary, nullable=True),

@@ -77,7 +77,10 @@ class ApprovalPages:
             found = services.polling.asked_of(current.user, request_id)
             services.polling.client(found)
             with services.work():
-                (services.polling.approve if decision == "allow" else services.polling.deny)(found, current, origin)
+                if decision == "allow":
+                    services.polling.approve(found, current, origin, details_shown="details_shown" in request.form)
+                else:
+                    services.polling.deny(found, current, origin)
         except NotFound:
             decision = "over"
         return self.pages.go(REQUESTS, {"decision": decision})

@@ -69,7 +69,10 @@ class DeviceCodePages:
             found = polling.by_user_code(code, current, origin)
             polling.client(found)
             with self.pages.services.work():
-                (polling.approve if decision == "allow" else polling.deny)(found, current, origin)
+                if decision == "allow":
+                    polling.approve(found, current, origin, details_shown="details_shown" in request.form)
+                else:
+                    polling.deny(found, current, origin)
         except NotFound:
             return self._wrong(form)
         except Throttled as error:

@@ -174,7 +174,7 @@ def approved_device(services: Services, party: Party) -> str:
 def _approve(services: Services, found: PolledRequest, party: Party) -> None:
     assert found.kind in (PolledKind.CIBA, PolledKind.DEVICE)
     with services.work():
-        services.polling.approve(found, party.current, Origin())
+        services.polling.approve(found, party.current, Origin(), details_shown=True)
 
 
 def basic(name: str, secret: str) -> str:

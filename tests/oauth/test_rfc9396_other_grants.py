@@ -46,12 +46,14 @@ def asked(*details: Any) -> dict[str, str]:
     return {"authorization_details": json.dumps(details)}
 
 
-def allow(provider: Provider, browser: Browser, place: str, action: str) -> str:
-    """Press Allow on the page at ``place``; what it said."""
+def allow(provider: Provider, browser: Browser, place: str, action: str, *, shown: bool = True) -> str:
+    """Press Allow on the page at ``place``, or on the previous version's, which shows no details; what it said."""
     page = provider.visit(browser, place).text
     found = re.search(r'name="csrf_token" value="([^"]+)"', page)
     assert found is not None, page
     form = {"csrf_token": html.unescape(found[1]), "decision": "allow"}
+    if shown:
+        form |= dict(re.findall(r'name="(details_shown)" value="([^"]+)"', page))
     answer = provider.visit(browser, action, method="POST", data=form, headers={"Sec-Fetch-Site": "same-origin"})
     assert answer.status_code == 303, answer.status
     return page
@@ -117,6 +119,19 @@ def test_a_device_may_ask_for_details_alone(provider: Provider, bank: App, ada: 
     allow(provider, ada, f"/device?user_code={code}", f"/device/answer?user_code={code}")
     tokens = answered(poll(provider, app, begun["device_code"]))
     assert claims_of(tokens["access_token"])["aud"] == BANK
+
+
+@pytest.mark.spec("RFC 9396", "7")
+def test_what_the_page_did_not_show_has_not_been_granted(provider: Provider, bank: App, ada: Browser) -> None:
+    """While two versions run: the request is kept by the one, and approved on a page of the other."""
+    app = tv(provider)
+    begun = answered(provider.post("/device_authorization", {"scope": "openid", **asked(PAY)}, app))
+    code = begun["user_code"]
+    allow(provider, ada, f"/device?user_code={code}", f"/device/answer?user_code={code}", shown=False)
+    tokens = answered(poll(provider, app, begun["device_code"]))
+    assert "authorization_details" not in tokens
+    assert "authorization_details" not in claims_of(tokens["access_token"])
+    assert not answered(provider.refresh(app, tokens["refresh_token"])).get("authorization_details")
 
 
 # ── CIBA ──────────────────────────────────────────────────────────────────────────────────────────

@@ -102,8 +102,11 @@ class PolledRequests(Protocol):
         """
         ...
 
-    def approve(self, request_id: UUID, session: Session, now: datetime) -> bool:
-        """Decide once, if it still waits for anybody or for this person: False if nothing was decided."""
+    def approve(self, request_id: UUID, session: Session, now: datetime, *, details_shown: bool = False) -> bool:
+        """Decide once, if it still waits for anybody or for this person: False if nothing was decided.
+
+        ``details_shown``: knowing the request's authorization details, which are granted only then.
+        """
         ...
 
     def deny(self, request_id: UUID, now: datetime) -> bool:
