@@ -34,11 +34,11 @@ def begun(provider: Provider, app: App, kind: PolledKind, current: Current) -> t
     """A request that waits for the person: its code, and the request."""
     polling = provider.services.polling
     if kind is PolledKind.DEVICE:
-        made = polling.begin_device(app.client, ("openid",), (), Origin())
+        made = polling.begin_device(app.client, ("openid",), (), (), Origin())
         return made.code, polling.by_user_code(made.user_code, current, Origin())
     asked = Asked(
-        user=current.user, scope=("openid",), resources=(), binding_message=None, acr_values=(),
-        notification_token=None, seconds=600, origin=Origin(),
+        user=current.user, scope=("openid",), resources=(), authorization_details=(), binding_message=None,
+        acr_values=(), notification_token=None, seconds=600, origin=Origin(),
     )  # fmt: skip
     with provider.stores.work():
         made = polling.begin_ciba(app.client, asked)
