@@ -21,7 +21,8 @@ from werkzeug.test import TestResponse
 from idp import jose
 from idp.domain.client import ClientOrigin
 from idp.fetch_slots import Purpose, slot
-from idp.oauth.rfc7523_client_assertion import ASSERTION_TYPE
+from idp.oauth.rfc7523_client_assertion import ASSERTION_TYPE, ClientKeys
+from idp.outgoing import Outgoing
 
 from ..provider import ISSUER, App, Provider, b64url, refused, running
 
@@ -339,8 +340,19 @@ def test_a_private_address_is_not_asked_for_keys(provider: Provider, key_server:
     assert KeySet.asked == []
 
 
+def test_that_we_were_busy_is_not_remembered(key_server: str, provider: Provider) -> None:
+    """Else a client that authenticates by certificate would be without its keys for minutes."""
+    KeySet.keys = [jwk(RSA_KEY, "RS256")]
+    keys = ClientKeys(Outgoing(allow_private=True))
+    stranger = provider.register(
+        origin=ClientOrigin.DYNAMIC, token_endpoint_auth_method="private_key_jwt", jwks_uri=key_server
+    )
+    with slot(Purpose.REQUEST_OBJECT), slot(Purpose.SECTOR):
+        assert keys.all(stranger.client) == []
+    assert keys.all(stranger.client) == KeySet.keys
+
+
 def test_keys_do_not_wait_for_what_strangers_had_us_fetch(database: str, key_server: str) -> None:
-    """Nor is a client without keys for minutes because we were busy for a moment."""
     KeySet.keys = [jwk(RSA_KEY, "RS256")]
     with running(database, fetch_private_networks=True) as provider:
         method = {"token_endpoint_auth_method": "private_key_jwt", "jwks_uri": key_server}
