@@ -269,7 +269,9 @@ def key_server() -> Iterator[str]:
 @pytest.mark.spec("CIBA Core", "7.1")
 @pytest.mark.spec("OpenID Connect Core 1.0", "9")
 @pytest.mark.parametrize("path", ["/token", "/par", "/bc-authorize", "/revoke", "/introspect"])
-def test_the_issuer_the_token_endpoint_or_the_endpoint_that_is_asked(provider: Provider, app: App, path: str) -> None:
+def test_the_issuer_the_token_endpoint_or_the_endpoint_that_is_asked(provider: Provider, path: str) -> None:
+    keys = {"keys": [jwk(RSA_KEY, "RS256")]}  # an app of its own: fifty wrong assertions of one are braked
+    app = provider.register(token_endpoint_auth_method="private_key_jwt", jwks=keys)
     for aud in (ISSUER, ISSUER + "/token", ISSUER + path):
         answer = presented_at(provider, path, signed(claims(provider, app, aud=aud)))
         assert answer.status_code != 401, answer.text
