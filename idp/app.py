@@ -258,9 +258,10 @@ def _authorization_requests(
 ) -> AuthorizationRequests:
     """Pushed, or signed, or as they are."""
     outgoing = Outgoing(settings.fetch_private_networks)
+    hosts = _strangers_hosts(settings, stores)
     objects = RequestObjects(
-        settings.issuer, ClientKeys(outgoing), outgoing, stores.throttles, stores.clock, _address_of_request(settings),
-        _strangers_hosts(settings, stores),
+        settings.issuer, ClientKeys(outgoing, hosts), outgoing, stores.throttles, stores.clock,
+        _address_of_request(settings), hosts,
     )  # fmt: skip
     references = PushedReferences(settings, services.pushed_requests, objects.resolve)
     return AuthorizationRequests(
@@ -280,7 +281,7 @@ def _token_endpoints(
     access_tokens = AccessTokens(
         settings.issuer, settings.access_token_life, services.keys, stores.randomness, stores.clock
     )
-    keys = ClientKeys(Outgoing(settings.fetch_private_networks))
+    keys = ClientKeys(Outgoing(settings.fetch_private_networks), _strangers_hosts(settings, stores))
     assertions = ClientAssertions(settings, keys, stores.assertion_ids, stores.clock)
     statements = SoftwareStatements(settings, keys, stores.clock)
     certificates = Certificates(settings.client_certificate_authorities, keys.all, stores.clock)

@@ -90,8 +90,8 @@ def request_uri_brakes(client_id: str, address: str) -> tuple[Brake, ...]:
 
 
 def vain_fetch_brakes(address: str) -> tuple[Brake, ...]:
-    """Fetches from strangers' servers that came to nothing, of one place and for whatever purpose: each may have
-    held a thread for three seconds, so that these hold half of one."""
+    """Fetches from strangers' servers that came to nothing, or late, of one place and for whatever purpose: each may
+    have held a thread for three seconds, so that these hold half of one."""
     return (Brake(_key("vain fetch", network_of(address)), 10, 60),)
 
 

@@ -36,6 +36,7 @@ from ..fetch_slots import Purpose
 from ..outgoing import Busy, FetchRefused, Outgoing
 from ..settings import Settings
 from .requests import OtherLane
+from .strangers_hosts import StrangersHosts
 
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 ENDPOINTS = ("/token", "/par", "/introspect", "/revoke", "/device_authorization", "/bc-authorize")
@@ -81,10 +82,15 @@ class _Fetched:
 
 
 class ClientKeys:
-    """The public keys of clients: registered ones, or those at their ``jwks_uri`` (guarded, cached)."""
+    """The public keys of clients: registered ones, or those at their ``jwks_uri`` (guarded, cached).
 
-    def __init__(self, outgoing: Outgoing) -> None:
+    Whoever looks for keys at a stranger's server may be told Throttled: an assertion that names one needs no
+    signature to have us ask there.
+    """
+
+    def __init__(self, outgoing: Outgoing, hosts: StrangersHosts) -> None:
         self._outgoing = outgoing
+        self._hosts = hosts
         self._cache: dict[str, _Fetched] = {}
 
     def find(self, client: KeyHolder, kid: str | None, alg: str) -> jose.VerifyKey | None:
@@ -120,7 +126,7 @@ class ClientKeys:
     def _fetch(self, uri: str, purpose: Purpose, *, again: bool = False) -> Sequence[Mapping[str, Any]]:
         """What is there now; nothing, for a while, of whoever does not answer. Busy ourselves, we know no more."""
         try:
-            keys = self._outgoing.json_object(uri, purpose).get("keys")
+            keys = self._asked(uri, purpose).get("keys")
         except Busy:
             return []
         except FetchRefused:
@@ -130,6 +136,14 @@ class ClientKeys:
         listed = [key for key in keys if isinstance(key, dict)][:20] if isinstance(keys, list) else []
         self._cache[uri] = _Fetched(listed, time.monotonic(), again)
         return listed
+
+    def _asked(self, uri: str, purpose: Purpose) -> Mapping[str, Any]:
+        if purpose is not Purpose.STRANGERS_KEYS:
+            return self._outgoing.json_object(uri, purpose)
+        if not has_request_context():
+            raise OtherLane  # where the place is known that is charged
+        with self._hosts.asked():
+            return self._outgoing.json_object(uri, purpose)
 
 
 def _purpose(client: KeyHolder) -> Purpose:

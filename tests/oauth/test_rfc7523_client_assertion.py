@@ -363,3 +363,17 @@ def test_keys_do_not_wait_for_what_strangers_had_us_fetch(database: str, key_ser
             refused(present(provider, signed(claims(provider, stranger))), 401, "invalid_client")
             assert present(provider, signed(claims(provider, app))).status_code == 200
         assert present(provider, signed(claims(provider, stranger))).status_code == 200
+
+
+@pytest.mark.spec("RFC 7523", "3")
+def test_one_place_cannot_have_us_wait_for_strangers_keys_for_ever(database: str) -> None:
+    """An assertion needs no signature to have us ask for keys where its client says."""
+    with running(database, fetch_private_networks=True) as provider:
+        for number in range(11):
+            uri = f"http://127.0.0.1:9/{number}"
+            method = {"token_endpoint_auth_method": "private_key_jwt", "jwks_uri": uri}
+            stranger = provider.register(origin=ClientOrigin.DYNAMIC, **method)
+            answer = present(provider, signed(claims(provider, stranger)))
+            if number < 10:
+                refused(answer, 401, "invalid_client")
+        assert answer.status_code == 429

@@ -17,6 +17,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from idp import jose
+from idp.fetch_slots import Purpose, slot
 
 from ..provider import CALLBACK, ISSUER, App, Browser, Provider, a_page, answered, b64url, refused, running, sent_back
 
@@ -320,6 +321,30 @@ def test_one_place_cannot_have_us_wait_for_silent_servers_for_ever(database: str
         with provider.clock.later(61):
             Shelf.text = signed(claims(provider, app))
             assert "code" in sent_back(refer(provider, app, ada, good))
+
+
+@pytest.mark.spec("RFC 9101", "10.4.1")
+def test_an_answer_that_comes_late_counts_as_none(database: str, shelf: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that takes its time and then says something good held our thread all the same."""
+    with running(database, fetch_private_networks=True) as provider:
+        ada, slow = provider.sign_in(), shelf + "/request"
+        app = provider.register(jwks=JWKS, trusted=True, request_uris=[slow])
+        Shelf.text = signed(claims(provider, app))
+        monkeypatch.setattr("idp.oauth.strangers_hosts.AT_ONCE_SECONDS", 0.0)
+        answers = [refer(provider, app, ada, slow).status_code for _ in range(11)]
+        assert (set(answers[:10]), answers[10]) == ({303}, 429)
+
+
+@pytest.mark.spec("RFC 9101", "10.4.1")
+def test_who_keeps_us_busy_has_nobody_else_counted_out(database: str, shelf: str) -> None:
+    with running(database, fetch_private_networks=True) as provider:
+        ada, good = provider.sign_in(), shelf + "/request"
+        app = provider.register(jwks=JWKS, trusted=True, request_uris=[good])
+        Shelf.text = signed(claims(provider, app))
+        with slot(Purpose.REQUEST_OBJECT):
+            for _ in range(12):
+                sent_back(refer(provider, app, ada, good), "invalid_request_uri")
+        assert "code" in sent_back(refer(provider, app, ada, good))
 
 
 @pytest.mark.spec("RFC 9101", "10.4")
