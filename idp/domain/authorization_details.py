@@ -139,7 +139,7 @@ def _no_more(name: str, wanted: Any, granted: Any) -> bool:
 
 
 def _rows(value: Any, path: str) -> Sequence[tuple[str, str]]:
-    if isinstance(value, dict):
+    if isinstance(value, dict) and (value or not path):
         return [row for name, member in value.items() for row in _rows(member, f"{path}.{name}" if path else name)]
     if isinstance(value, list):
         if len(value) < 2:
@@ -149,4 +149,6 @@ def _rows(value: Any, path: str) -> Sequence[tuple[str, str]]:
 
 
 def _text(value: Any) -> str:
-    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "" if value == {} else str(value)  # of an empty object: that it is there may mean something

@@ -30,6 +30,7 @@ from ..domain.throttle import user_code_brakes
 from ..domain.user import User
 from ..errors import NotFound, ProtocolError, Throttled, Unavailable
 from ..settings import Settings
+from .authorization_details import AuthorizationDetails
 from .codes import Grant, invalid_grant, still_allowed
 from .consents import Consents
 from .founding import Founding
@@ -74,6 +75,7 @@ class Polling:
         self._stores = stores
         self._keys = master_keys
         self._consents = consents
+        self._details = AuthorizationDetails(stores)
         self._founding = Founding(stores, settings, master_keys)
         self._notices = Notices(stores)
 
@@ -154,10 +156,17 @@ class Polling:
         return found
 
     def client(self, request: PolledRequest) -> Client:
-        """The app that asks. Raises NotFound if it has gone or has been disabled meanwhile."""
+        """The app that asks. Raises NotFound if it has gone or has been disabled meanwhile, or may not ask for this
+        any more: of an authorization detail whose type has gone no page could say what it is (RFC 9396 section 5).
+        """
         client = self._stores.clients.get(request.client_id)
         if client is None or client.disabled_at is not None:
             raise NotFound("client")
+        if request.authorization_details:
+            try:
+                self._details.check(request.authorization_details, client)
+            except ProtocolError:
+                raise NotFound("authorization details") from None
         return client
 
     def approve(

@@ -110,3 +110,4 @@ def test_no_list_reads_like_another() -> None:
     for one, other in ((["a, b"], ["a", "b"]), (["a", "b, c"], ["a, b", "c"])):
         assert rows({"type": "x", "list": one}) != rows({"type": "x", "list": other})
     assert rows({"type": "x", "list": ["a"], "none": []}) == (("list", "a"), ("none", ""))
+    assert rows({"type": "x", "all": {}, "each": [{}]}) == (("all", ""), ("each", "")), "that it is there may mean much"

@@ -111,6 +111,28 @@ def test_what_is_wrong_is_told_at_once(provider: Provider, bank: App, wrong: str
     refused(answer, 400, "invalid_authorization_details")
 
 
+@pytest.mark.spec("RFC 9396", "5")
+def test_nobody_allows_what_no_page_can_say(provider: Provider, bank: App, ada: Browser) -> None:
+    """A type that has gone, and come again: what was allowed meanwhile was allowed unseen."""
+    details, screen = provider.services.authorization_details, tv(provider)
+    details.create("passing", BANK, "Do this once", {})
+    begun = answered(provider.post("/device_authorization", {"scope": "openid", **asked({"type": "passing"})}, screen))
+    form = {"scope": "openid", "login_hint": "ada@example.com", **asked({"type": "passing"})}
+    answered(provider.post("/bc-authorize", form, till(provider)))
+    place = re.findall(r'href="(/account/requests/[0-9a-f-]{36})"', provider.visit(ada, "/account/requests").text)[-1]
+    page = provider.visit(ada, place).text
+    assert "Do this once" in page
+    details.delete("passing")
+    assert provider.visit(ada, f"/device?user_code={begun['user_code']}").status_code == 422
+    assert place not in provider.visit(ada, "/account/requests").text
+    found = re.search(r'name="csrf_token" value="([^"]+)"', page)
+    assert found is not None
+    form = {"csrf_token": html.unescape(found[1]), "decision": "allow"}
+    with provider.nothing_changes():
+        answer = provider.visit(ada, place, method="POST", data=form, headers={"Sec-Fetch-Site": "same-origin"})
+        assert "decision=over" in answer.headers["Location"]
+
+
 @pytest.mark.spec("RFC 9396", "3.1")
 def test_a_device_may_ask_for_details_alone(provider: Provider, bank: App, ada: Browser) -> None:
     app = tv(provider)
