@@ -14,6 +14,10 @@ Why an error goes to the redirect URI also of a client that registered itself, a
 would have a person signed in, or asked, before: OpenID Connect Core 1.0 section 3.1.2.6 wants it there, ``prompt=none``
 lives on it, and the conformance suite, whose clients register themselves, waits for it there. Whoever lets anybody
 register has such redirects; ``IDP_CLIENT_REGISTRATION=token`` has none.
+
+Why a request that says it is for an image is refused: a page elsewhere could have its visitors ask a thousand times,
+and all who share their address would be braked. The same of a frame, where a person would have to be asked: no
+page of ours is ever shown in one. Browsers that do not say what for pass.
 """
 
 from __future__ import annotations
@@ -59,6 +63,7 @@ class AuthorizationEndpoint:
 
     def enter(self) -> Response:
         """A new authorization request."""
+        _check_seen("document", "iframe", "frame")  # prompt=none works in a frame
         parameters = query_or_form()
         client = self._client(parameters)
         try:
@@ -141,10 +146,10 @@ class AuthorizationEndpoint:
 
     def _start(self, asked: AuthorizationRequest) -> Interaction:
         """Keep it. What strangers can make us keep is braked: raises Throttled."""
-        if self._browser.current() is None and (
-            wait := self._services.interactions.wait_before(self._browser.origin().address)
-        ):
-            raise Throttled(wait)
+        if self._browser.current() is None:
+            _check_seen("document")
+            if wait := self._services.interactions.wait_before(self._browser.origin().address):
+                raise Throttled(wait)
         with self._services.work():
             return self._services.interactions.start(asked)
 
@@ -167,3 +172,9 @@ class AuthorizationEndpoint:
 
 def _error(decision: Refuse) -> dict[str, str]:
     return {"error": decision.error, "error_description": f"{decision.description} ({decision.section})"}
+
+
+def _check_seen(*destinations: str) -> None:
+    """Raises ProtocolError where the browser says that it asks for something else than these (Fetch Metadata)."""
+    if request.headers.get("Sec-Fetch-Dest", "document") not in destinations:
+        raise ProtocolError("invalid_request", "this page is for people to see", section="RFC 6749 4.1.1")

@@ -419,6 +419,29 @@ def test_a_post_does_not_read_the_query(provider: Provider, app: App) -> None:
     a_page(provider.visit(None, "/authorize?" + urlencode(provider.request(app)), method="POST", data={"x": "y"}))
 
 
+@pytest.mark.spec("RFC 6749", "4.1.1")
+@pytest.mark.parametrize(("aim", "kept"), [("image", 0), ("empty", 0), ("iframe", 0), ("document", 1), (None, 1)])
+def test_a_page_elsewhere_cannot_use_up_what_a_place_may_ask(
+    provider: Provider, app: App, monkeypatch: pytest.MonkeyPatch, aim: str | None, kept: int
+) -> None:
+    """Its visitors' browsers ask for a thousand images of ours; all who share their address would be braked."""
+    counted: list[str] = []
+    monkeypatch.setattr(provider.services.interactions, "wait_before", lambda place: counted.append(place) or 0)
+    headers = {"Sec-Fetch-Dest": aim} if aim else {}
+    answer = provider.visit(None, "/authorize?" + urlencode(provider.request(app)), headers=headers)
+    assert (answer.status_code, len(counted)) == ((303, 1) if kept else (400, 0))
+    form = provider.request(app)
+    assert (
+        provider.visit(None, "/authorize", method="POST", data=form, headers=headers).status_code == answer.status_code
+    )
+
+
+@pytest.mark.spec("OpenID Connect Core 1.0", "3.1.2.1")
+def test_a_frame_may_ask_where_nobody_is_asked(provider: Provider, app: App) -> None:
+    place = "/authorize?" + urlencode(provider.request(app, prompt="none"))
+    sent_back(provider.visit(None, place, headers={"Sec-Fetch-Dest": "iframe"}), "login_required")
+
+
 @pytest.mark.parametrize("interaction", ["", "x", "A" * 43, "%00" * 43, "%ff", "../" * 15])
 def test_an_unknown_interaction_is_not_found(provider: Provider, ada: Browser, interaction: str) -> None:
     a_page(provider.visit(ada, f"/authorize/resume?interaction={interaction}"), 404)
