@@ -90,15 +90,15 @@ class Possession:
         if set(confirmation) - {"jkt", "x5t#S256"}:
             raise TokenInvalid("this token is bound in a way that is not supported")
         if shown.dpop or "jkt" in confirmation:
-            self._check_key(shown, sender, confirmation.get("jkt"))
+            self._check_key(token, shown, sender)
         if "x5t#S256" in confirmation and not _same(_thumbprint(sender.certificate), confirmation["x5t#S256"]):
             raise TokenInvalid("this token is bound to another certificate")
         if self._required and not confirmation:
             raise TokenInvalid("this API takes only tokens that are bound to their sender")
 
-    def _check_key(self, shown: Presented, sender: Sender, jkt: str | None) -> None:
+    def _check_key(self, token: AccessToken, shown: Presented, sender: Sender) -> None:
         """RFC 9449 sections 7.1 and 7.2."""
-        if jkt is None:
+        if (jkt := token.confirmation.get("jkt")) is None:
             raise TokenInvalid("this token is not bound to a key")
         if not shown.dpop:
             raise TokenInvalid("this token is bound to a key and cannot be used as a bearer token")
@@ -113,7 +113,7 @@ class Possession:
         self._check_claims(claims, shown.token, sender)
         if self._nonces is not None and not self._nonces.good(claims.get("nonce")):
             raise NonceWanted(self._nonces.current())
-        self._seen.claim(jkt, claims["jti"])
+        self._seen.claim(token.sub, jkt, claims["jti"])
 
     def _proof(self, proof: SignedJwt) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
         jwk, alg = proof.header.get("jwk"), proof.header.get("alg")

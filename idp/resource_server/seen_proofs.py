@@ -2,9 +2,10 @@
 
 Two generations: the older one goes as soon as nothing in it could be taken any more.
 
-Why a key may hold no more than what is still free: a bound that all share could be used up by whoever holds one
-token, and this API would then refuse everybody. So one key comes to half of the room at most and a second to a
-quarter; there is room left for all others, and it is the greedy key alone that must wait.
+Why a person, or a client that acts for itself, may hold no more than what is still free: a bound that all share
+could be used up by whoever holds one token, and this API would then refuse everybody. So one comes to half of the
+room at most and a second to a quarter; there is room left for all others, and it is the greedy one alone that must
+wait. Not each key: a person has as many keys as they like, a new one with every sign-in.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ class SeenProofs:
         self._seconds, self._room, self._clock = seconds, room, clock
         self._young: set[bytes] = set()
         self._old: set[bytes] = set()
-        self._of_key: dict[str, int] = {}
+        self._of_holder: dict[str, int] = {}
         self._turned_at = clock()
         self._begin()
         in_child(self._begin)
@@ -35,26 +36,26 @@ class SeenProofs:
         """Also in a forked child, where nobody would let go of it."""
         self._lock = threading.Lock()
 
-    def claim(self, jkt: str, jti: str) -> None:
-        """Remember the proof ``jti`` of the key ``jkt``.
+    def claim(self, holder: str, jkt: str, jti: str) -> None:
+        """Remember the proof ``jti`` of the key ``jkt`` with a token whose ``sub`` is ``holder``.
 
-        Raises ProofInvalid if it was seen before, VerifierUnavailable if this key has sent too many.
+        Raises ProofInvalid if it was seen before, VerifierUnavailable if this holder has sent too many.
         """
         name = hashlib.sha256(f"{jkt}\0{jti}".encode(errors="surrogatepass")).digest()
         with self._lock:
             self._turn()
             if name in self._young or name in self._old:
                 raise ProofInvalid("the DPoP proof was used before")
-            held = self._of_key.get(jkt, 0)
+            held = self._of_holder.get(holder, 0)
             if held >= self._room - len(self._young):
-                raise VerifierUnavailable("too many DPoP proofs of one key to remember", retry_after=self._left())
+                raise VerifierUnavailable("too many DPoP proofs of one holder to remember", retry_after=self._left())
             self._young.add(name)
-            self._of_key[jkt] = held + 1
+            self._of_holder[holder] = held + 1
 
     def _turn(self) -> None:
         now = self._clock()
         if now - self._turned_at > self._seconds:
-            self._old, self._young, self._of_key, self._turned_at = self._young, set(), {}, now
+            self._old, self._young, self._of_holder, self._turned_at = self._young, set(), {}, now
 
     def _left(self) -> int:
         """Whole seconds until there is room again."""
