@@ -87,12 +87,12 @@ def test_a_description_is_not_endless() -> None:
 
 @pytest.mark.spec("RFC 9396", "6.1")
 def test_less_is_within_and_everything_else_is_not() -> None:
-    granted = {**RIGHT, "actions": ["initiate", "status"], "days": 1}
+    granted = {**RIGHT, "actions": ["initiate", "status"], "days": 1, "range": [1]}
     assert within(granted, granted)
     assert within({**granted, "actions": ["status"]}, granted)
     for wanted in (
         {**granted, "actions": []}, {**granted, "actions": ["status", "delete"]}, {**granted, "days": 2},
-        {**granted, "days": True}, {**granted, "type": "other"}, {**granted, "more": 1}, RIGHT,
+        {**granted, "days": True}, {**granted, "range": [True]}, {**granted, "type": "other"}, {**granted, "more": 1}, RIGHT,
         {**granted, "instructedAmount": {**AMOUNT, "amount": "1"}}, {**granted, "actions": "status"},
     ):  # fmt: skip
         assert not within(wanted, granted)
