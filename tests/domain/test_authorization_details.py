@@ -92,7 +92,8 @@ def test_less_is_within_and_everything_else_is_not() -> None:
     assert within({**granted, "actions": ["status"]}, granted)
     for wanted in (
         {**granted, "actions": []}, {**granted, "actions": ["status", "delete"]}, {**granted, "days": 2},
-        {**granted, "days": True}, {**granted, "range": [True]}, {**granted, "type": "other"}, {**granted, "more": 1}, RIGHT,
+        {**granted, "days": True}, {**granted, "range": [True]},
+        {**granted, "type": "other"}, {**granted, "more": 1}, RIGHT,
         {**granted, "instructedAmount": {**AMOUNT, "amount": "1"}}, {**granted, "actions": "status"},
     ):  # fmt: skip
         assert not within(wanted, granted)

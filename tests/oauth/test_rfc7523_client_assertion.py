@@ -16,12 +16,14 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
+from flask import Flask
 from werkzeug.test import TestResponse
 
 from idp import jose
 from idp.domain.client import ClientOrigin
 from idp.fetch_slots import Purpose, slot
 from idp.oauth.rfc7523_client_assertion import ASSERTION_TYPE, ClientKeys
+from idp.oauth.strangers_hosts import StrangersHosts
 from idp.outgoing import Outgoing
 
 from ..provider import ISSUER, App, Provider, b64url, refused, running
@@ -345,13 +347,15 @@ def test_a_private_address_is_not_asked_for_keys(provider: Provider, key_server:
 def test_that_we_were_busy_is_not_remembered(key_server: str, provider: Provider) -> None:
     """Else a client that authenticates by certificate would be without its keys for minutes."""
     KeySet.keys = [jwk(RSA_KEY, "RS256")]
-    keys = ClientKeys(Outgoing(allow_private=True))
+    hosts = StrangersHosts(provider.stores.throttles, provider.stores.clock, lambda: "192.0.2.9")
+    keys = ClientKeys(Outgoing(allow_private=True), hosts)
     stranger = provider.register(
         origin=ClientOrigin.DYNAMIC, token_endpoint_auth_method="private_key_jwt", jwks_uri=key_server
     )
-    with slot(Purpose.REQUEST_OBJECT), slot(Purpose.SECTOR):
-        assert keys.all(stranger.client) == []
-    assert keys.all(stranger.client) == KeySet.keys
+    with Flask(__name__).test_request_context():
+        with slot(Purpose.REQUEST_OBJECT), slot(Purpose.SECTOR):
+            assert keys.all(stranger.client) == []
+        assert keys.all(stranger.client) == KeySet.keys
 
 
 def test_keys_do_not_wait_for_what_strangers_had_us_fetch(database: str, key_server: str) -> None:

@@ -363,12 +363,15 @@ def test_a_reference_into_our_own_network_is_never_connected_to(
 
 
 @pytest.mark.spec("RFC 9101", "10.4.1")
-def test_one_place_makes_us_fetch_only_so_many(alone: Provider) -> None:
-    uri = "https://127.0.0.1:9/r"
-    app, ada = alone.register(jwks=JWKS, trusted=True, request_uris=[uri]), alone.sign_in()
-    for _ in range(60):
-        sent_back(refer(alone, app, ada, uri), "invalid_request_uri")
-    a_page(refer(alone, app, ada, uri), 429)
+def test_one_place_makes_us_fetch_only_so_many(database: str, shelf: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("idp.oauth.strangers_hosts.AT_ONCE_SECONDS", 60.0)
+    with running(database, fetch_private_networks=True) as provider:
+        ada, uri = provider.sign_in(), shelf + "/request"
+        app = provider.register(jwks=JWKS, trusted=True, request_uris=[uri])
+        Shelf.text = "no JWT"
+        for _ in range(60):
+            sent_back(refer(provider, app, ada, uri), "invalid_request_object")
+        a_page(refer(provider, app, ada, uri), 429)
 
 
 @pytest.mark.spec("OpenID Connect Dynamic Client Registration 1.0", "2")
