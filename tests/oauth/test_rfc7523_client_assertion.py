@@ -16,7 +16,6 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
-from flask import Flask
 from werkzeug.test import TestResponse
 
 from idp import jose
@@ -352,7 +351,7 @@ def test_that_we_were_busy_is_not_remembered(key_server: str, provider: Provider
     stranger = provider.register(
         origin=ClientOrigin.DYNAMIC, token_endpoint_auth_method="private_key_jwt", jwks_uri=key_server
     )
-    with Flask(__name__).test_request_context():
+    with provider.flask.test_request_context():
         with slot(Purpose.REQUEST_OBJECT), slot(Purpose.SECTOR):
             assert keys.all(stranger.client) == []
         assert keys.all(stranger.client) == KeySet.keys
