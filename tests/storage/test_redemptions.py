@@ -10,12 +10,16 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, text, update
 
 from idp.domain.code import AuthorizationCode, Redeemed
 from idp.domain.ports import Stores
 from idp.domain.refresh import RefreshFamily
 from idp.domain.session import ClientOfUser, ClientSession, EndReason, OneClientSession, ThisSession, WholeUser
+from idp.errors import LostTransaction
+from idp.storage.database import Database
+from idp.storage.prepared import PreparedStatements
+from idp.storage.tables import sessions
 
 from ..builders import NOW, a_client_session, a_code, a_refresh_family
 from .people import SignedIn, joined, sign_in
@@ -201,3 +205,44 @@ def test_a_client_session_that_comes_between_undoes_all_of_it(
         assert result() is Redeemed.NOT
     assert stores.codes.get(redemption.code.code_hash) == redemption.code
     assert stores.client_sessions.get(redemption.held.id) is None
+
+
+@on_postgresql
+def test_a_session_that_is_used_meanwhile_is_still_one(
+    engine: Engine, stores: Stores, redemption: Redemption
+) -> None:  # fmt: skip
+    """PostgreSQL looks at the row anew; what the statement itself has claimed is looked at as it was."""
+    database = Database(engine)
+
+    def use() -> None:
+        with database.work():
+            database.count(update(sessions).values(last_seen_at=NOW + timedelta(seconds=1)))
+            stores_may_wait.set()
+            assert go.wait(10)
+
+    stores_may_wait, go = threading.Event(), threading.Event()
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(use)
+        assert stores_may_wait.wait(10)
+        second = pool.submit(redemption.once, stores)
+        _until_somebody_waits(engine)
+        go.set()
+        first.result(10)
+        assert second.result(10) is Redeemed.DONE
+    assert stores.client_sessions.get(redemption.held.id) == redemption.held
+
+
+@on_postgresql
+def test_what_lost_its_transaction_is_done_again_by_core_and_is_the_same(
+    stores: Stores, redemption: Redemption, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lost(*_arguments: object) -> None:
+        raise LostTransaction("deadlock detected")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(PreparedStatements, "alone", lost)
+        assert redemption.once(stores) is Redeemed.DONE
+    sid = redemption.held.id
+    assert stores.codes.get(redemption.code.code_hash) == replace(redemption.code, used_at=NOW, client_session_id=sid)
+    assert stores.client_sessions.get(sid) == redemption.held
+    assert stores.refresh_families.get(redemption.family.id, NOW) == (redemption.family, True)
