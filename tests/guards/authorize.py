@@ -189,4 +189,8 @@ GUARDS = (
         'headers={"Location": target}', f"{_A}test_the_answer_is_a_303_with_code_state_and_iss_alone",
         layers=(removal("web/security.py", '    "Cache-Control": "no-store",\n', ""),),
     ),
+    guard(
+        "B15", "not too many of them", "oauth/rfc8707_resource.py", "if len(unique) > 20:", "if False:",
+        "oauth/test_rfc6749_authorize.py::test_twenty_resources_and_no_more",
+    ),
 )  # fmt: skip

@@ -1,4 +1,8 @@
-"""C. Codes at the token endpoint, and how a request must come there."""
+"""C. Codes at the token endpoint, and how a request must come there.
+
+``storage/redemptions.py`` does on PostgreSQL what ``storage/codes.py`` does on SQLite; here everything is tried on
+SQLite, so its conditions have none of these entries, and ``tests/storage/test_redemptions.py`` alone.
+"""
 
 from __future__ import annotations
 
@@ -28,16 +32,6 @@ GUARDS = (
         "_KEY, codes.c.expires_at > NOW", "storage/test_credentials.py::test_a_code_is_claimed_once[sqlite]",
         f"{_T}test_a_second_valid_use_ends_what_the_first_created",
         layers=(removal("services/codes.py", "        if found.used_at is not None:\n", "        if False:\n"),),
-    ),
-    guard(
-        "C3 C1", "claimed once, by one statement, too", "storage/redemptions.py",
-        "codes.c.used_at.is_(None), codes.c.expires_at > NOW,", "codes.c.expires_at > NOW,",
-        "storage/test_redemptions.py::test_where_anything_is_not_as_it_was_nothing_is_done",
-    ),
-    guard(
-        "C3", "a code lives a minute for that statement, too", "storage/redemptions.py",
-        "codes.c.used_at.is_(None), codes.c.expires_at > NOW,", "codes.c.used_at.is_(None),",
-        "storage/test_redemptions.py::test_consent_to_less_is_none_and_so_is_a_code_that_has_expired",
     ),
     guard(
         "C3", "a code lives a minute", "storage/codes.py", "_KEY, codes.c.used_at.is_(None), codes.c.expires_at > NOW",
