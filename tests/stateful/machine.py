@@ -285,8 +285,8 @@ class Sessions(RuleBasedStateMachine):
     def _redeemed(self, code: Code, client: Client) -> Grant | None:
         try:
             found = self.services.codes.load(code.text, client)
-            with self.services.work():
-                return self.services.codes.redeem(found, client, {})
+            self.services.codes.refuse_used(found)
+            return self.services.codes.redeem(found, client, {}, self.services.codes.prospect(found, client))
         except ProtocolError as error:
             return refused(error)
 

@@ -16,6 +16,7 @@ from idp.domain.master_key import MasterKey, MasterKeys
 from idp.domain.refresh import Verdict, classify
 from idp.paths import MIGRATIONS
 from idp.services import build
+from idp.services.codes import Codes
 from idp.settings import Settings
 from idp.storage.codes import SqlCodes
 from idp.storage.endings import Endings
@@ -78,6 +79,7 @@ def signing_out_forgets_the_apps(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def codes_work_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(SqlCodes, "claim", lambda *_: True)
+    monkeypatch.setattr(Codes, "refuse_used", lambda *_: None)
 
 
 def grace_raises_the_dead(monkeypatch: pytest.MonkeyPatch) -> None:

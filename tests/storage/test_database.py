@@ -17,6 +17,7 @@ from idp.paths import MIGRATIONS
 from idp.storage.database import Database, engine_options
 from idp.storage.migrate import upgrade
 from idp.storage.stores import build_stores
+from idp.storage.writers_turn import PAUSE_SECONDS
 
 from ..builders import NOW, a_client, a_client_session, a_user
 from ..conftest import open_engine
@@ -120,6 +121,7 @@ def test_a_locked_row_is_unavailable_not_a_hang(engine: Engine, stores: Stores) 
     assert stores.clients.get(who.client.client_id) == who.client  # readers do not wait
     release.set()
     holder.join()
+    time.sleep(PAUSE_SECONDS)  # SQLite: somebody has just waited in vain
     assert stores.clients.save(who.client)
 
 
