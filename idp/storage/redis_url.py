@@ -18,6 +18,7 @@ from redis import connection as redis_connection
 from ..errors import ConfigurationError
 from .redis_link import Options, RedisLink, connection_options
 from .redis_servers import Address, Cluster, NewLink, OneServer, RedisServers, SentinelService, options_for
+from .redis_tls import with_tls
 
 SENTINEL_PORT, REDIS_PORT = 26379, 6379
 _EXAMPLE = (
@@ -61,7 +62,7 @@ def _servers(parts: SplitResult, scheme: str, kind: str, replicas: int, told: To
 
 
 def _parsed(parts: SplitResult) -> Options:
-    return dict(redis_connection.parse_url(urlunsplit(parts)))  # type: ignore[no-untyped-call]
+    return with_tls(dict(redis_connection.parse_url(urlunsplit(parts))))  # type: ignore[no-untyped-call]
 
 
 def _maker(options: Options, told: Told) -> NewLink:

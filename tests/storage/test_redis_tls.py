@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from redis.connection import parse_url
+
+from idp.errors import ConfigurationError
+from idp.storage.redis_tls import TlsConnection, with_tls
 
 from ..certificates import a_certificate
 from ..redis_server import PATIENCE, RedisServer, free_port
@@ -49,6 +55,29 @@ def test_leases_and_marks(url: str, certificate: Path) -> None:
     eventually(leased)
     eventually(lambda: copy.mark([found.sid]))
     eventually(lambda: copy.look_up(found.sid).ended)
+
+
+def test_the_authorities_are_read_once(url: str, certificate: Path) -> None:
+    """redis-py would read them for every connection, for longer than an exchange may take."""
+    options = parsed(f"{url}?ssl_ca_certs={certificate}")
+    first, second = TlsConnection(**options), TlsConnection(**options)
+    read = first.context()
+    assert second.context() is read
+    assert len(read.get_ca_certs()) == 1, "the one that was named, and none of the system's"
+    os.utime(certificate, (1, 1))
+    assert second.context() is not read, "it was replaced"
+
+
+def parsed(url: str) -> dict[str, Any]:
+    options = with_tls(dict(parse_url(url)))  # type: ignore[no-untyped-call]
+    assert options.pop("connection_class") is TlsConnection
+    return options
+
+
+@pytest.mark.parametrize("query", ["ssl_ca_certs=/nowhere.pem", "ssl_ca_certs=/etc/passwd"])
+def test_what_is_no_authority_is_said_at_the_start(query: str) -> None:
+    with pytest.raises(ConfigurationError, match="TLS"):
+        hot_copy(f"rediss://127.0.0.1:1?{query}")
 
 
 def test_a_server_of_another_authority_is_no_server(url: str, tmp_path: Path) -> None:
