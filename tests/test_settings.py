@@ -15,6 +15,8 @@ from idp.errors import ConfigurationError
 from idp.settings import Settings, load
 from idp.storage.redis_url import servers
 
+from .certificates import a_certificate
+
 KEY = SecretStr(base64.urlsafe_b64encode(b"\x01" * 32).decode())
 
 
@@ -137,10 +139,11 @@ def test_a_redis_url_that_cannot_be(url: str) -> None:
 
 @pytest.mark.parametrize(
     "url",
-    ["redis://cache", "redis://user:p%40ss@cache:6379/3", "rediss://[::1]:6380?ssl_ca_certs=/ca.pem",
+    ["redis://cache", "redis://user:p%40ss@cache:6379/3", "rediss://[::1]:6380?ssl_ca_certs={ca}",
      "redis+sentinel://:secret@a:26379,b/idp?sentinel_password=x", "rediss+cluster://u:p@a:1,b:2,c"],
 )  # fmt: skip
-def test_a_redis_url_that_can_be(url: str) -> None:
+def test_a_redis_url_that_can_be(url: str, tmp_path: Path) -> None:
+    url = url.format(ca=a_certificate(tmp_path))
     assert loaded(redis_url=SecretStr(url)).redis_url == SecretStr(url)
     servers(url, 0, lambda _opened: None)
 

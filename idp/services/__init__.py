@@ -78,7 +78,7 @@ def build(stores: Stores, settings: Settings, master_keys: MasterKeys) -> Servic
     clients = Clients(stores, sessions, keys.algs, settings.auth_methods)
     tokens = Tokens(stores, settings.issuer, sessions)
     details = AuthorizationDetails(stores)
-    consents = Consents(stores, sessions)
+    consents = Consents(stores, sessions, details)
     return Services(
         work=stores.work,
         clock=stores.clock,
@@ -90,7 +90,7 @@ def build(stores: Stores, settings: Settings, master_keys: MasterKeys) -> Servic
         interactions=InteractionFlow(stores, settings, details),
         exchange=Exchanging(stores, tokens, details),
         trusted_issuers=TrustedIssuers(stores, settings, master_keys),
-        polling=Polling(stores, settings, master_keys, consents),
+        polling=Polling(stores, settings, master_keys, consents, details),
         pushed_requests=PushedRequests(stores, settings),
         codes=Codes(stores, settings, master_keys, sessions),
         refresh=Refreshing(stores, settings, master_keys, sessions, tokens, details),

@@ -63,7 +63,7 @@ class AuthorizationDetails:
 
     def check(self, details: Sequence[Detail], client: Client) -> None:
         """Raises invalid_authorization_details unless the client may ask for each of them (section 5)."""
-        types = self._stores.detail_types.some([str(detail["type"]) for detail in details])
+        types = self._types(details)
         for detail in details:
             kind = types.get(detail["type"])
             if kind is None or not _open_to(client, kind.name):
@@ -81,15 +81,28 @@ class AuthorizationDetails:
 
     def homes(self, details: Sequence[Detail], client: Client) -> dict[str, str]:
         """The API of each type that there still is, and that the client may still ask for (security.md D)."""
-        if not details:
-            return {}
-        types = self._stores.detail_types.some([str(detail["type"]) for detail in details])
-        return {name: kind.resource for name, kind in types.items() if _open_to(client, name)}
+        return {name: kind.resource for name, kind in self._types(details).items() if _open_to(client, name)}
 
     def describe(self, details: Sequence[Detail]) -> Described:
         """Of a type that has gone, nothing."""
-        types = self._stores.detail_types.some([str(detail["type"]) for detail in details]) if details else {}
-        return tuple((types[detail["type"]].sentence, rows(detail)) for detail in details if detail["type"] in types)
+        return _described(details, self._types(details))
+
+    def describe_held(self, held: Sequence[tuple[Client, Sequence[Detail]]]) -> dict[str, Described]:
+        """What each app holds, by client id and each thing once, as far as its API and it still may; in one query."""
+        types = self._types([detail for _, details in held for detail in details])
+        found: dict[str, Described] = {}
+        for client, details in held:
+            open_to = {name: kind for name, kind in types.items() if _open_to(client, name)}
+            so_far = found.get(client.client_id, ())
+            found[client.client_id] = tuple(dict.fromkeys((*so_far, *_described(details, open_to))))
+        return found
+
+    def _types(self, details: Sequence[Detail]) -> Mapping[str, DetailType]:
+        return self._stores.detail_types.some([str(detail["type"]) for detail in details]) if details else {}
+
+
+def _described(details: Sequence[Detail], types: Mapping[str, DetailType]) -> Described:
+    return tuple((types[detail["type"]].sentence, rows(detail)) for detail in details if detail["type"] in types)
 
 
 def _open_to(client: Client, name: str) -> bool:

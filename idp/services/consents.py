@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from ..domain.authorization_details import Detail
 from ..domain.client import Client
 from ..domain.consent import Consent
 from ..domain.device import Device, Origin
@@ -58,10 +57,10 @@ class AppView:
 class Consents:
     """Consent is keyed by user and client id, never by a name or a host (RFC 6819 4.4.1.4)."""
 
-    def __init__(self, stores: Stores, sessions: SessionControl) -> None:
+    def __init__(self, stores: Stores, sessions: SessionControl, details: AuthorizationDetails) -> None:
         self._stores = stores
         self._sessions = sessions
-        self._details = AuthorizationDetails(stores)
+        self._details = details
 
     def describe(self, scopes: Sequence[str], user: User) -> tuple[Sentence, ...]:
         """The sentences of these scopes, in order; a scope that has none any more is left out."""
@@ -83,12 +82,14 @@ class Consents:
         held = self._stores.client_sessions.of_user(user.id)
         names = {*consents, *(item.client_id for item in held)}
         devices = {device.id: device for device in self._stores.devices.of_user(user.id)}
-        clients = self._stores.clients.some(sorted(names)).values()
+        clients = self._stores.clients.some(sorted(names))
         wanted = {scope for consent in consents.values() for scope in consent.scopes}
         own = self._own_scopes(wanted | {scope for item in held for scope in item.scope})
         granted = self._stores.refresh_families.details_of(user.id, self._stores.clock.now())
+        details = self._details.describe_held([(clients[name], them) for name, them in granted if name in clients])
         views = [
-            self._view(client, user, consents.get(client.client_id), held, devices, own, granted) for client in clients
+            _view(client, user, consents.get(name), held, devices, own, details.get(name, ()))
+            for name, client in clients.items()
         ]
         return tuple(sorted(views, key=lambda view: -(view.last_used.timestamp() if view.last_used else 0)))
 
@@ -110,31 +111,6 @@ class Consents:
             self._record("consent.withdrawn", user_id, client_id, origin)
         return ended
 
-    def _view(
-        self, client: Client, user: User, consent: Consent | None, held: Sequence[ClientSession],
-        devices: Mapping[UUID, Device], own: Mapping[str, Scope], granted: Sequence[tuple[str, Sequence[Detail]]],
-    ) -> AppView:  # fmt: skip
-        uses = [item for item in held if item.client_id == client.client_id]
-        scopes = consent.scopes if consent else tuple(dict.fromkeys(s for item in uses for s in item.scope))
-        started = [item.created_at for item in uses] + ([consent.created_at] if consent else [])
-        return AppView(
-            client=client,
-            scopes=scopes,
-            since=min(started, default=None),
-            last_used=max((item.last_used_at for item in uses), default=None),
-            devices=tuple(
-                {item.device_id: devices[item.device_id] for item in uses if item.device_id in devices}.values()
-            ),
-            sentences=_sentences(scopes, user, own),
-            details=self._described(client, granted),
-        )
-
-    def _described(self, client: Client, granted: Sequence[tuple[str, Sequence[Detail]]]) -> Described:
-        """What it may do in the words of an API (RFC 9396), once each, as far as the API and it still may."""
-        held = [one for client_id, details in granted if client_id == client.client_id for one in details]
-        homes = self._details.homes(held, client)
-        return tuple(dict.fromkeys(self._details.describe([one for one in held if one["type"] in homes])))
-
     def _own_scopes(self, scopes: Iterable[str]) -> Mapping[str, Scope]:
         """Those of our APIs, in one query."""
         return self._stores.resources.scopes(sorted(scope for scope in scopes if scope not in STANDARD_SENTENCES))
@@ -147,6 +123,24 @@ class Consents:
                 details=details,
             )
         )  # fmt: skip
+
+
+def _view(
+    client: Client, user: User, consent: Consent | None, held: Sequence[ClientSession], devices: Mapping[UUID, Device],
+    own: Mapping[str, Scope], details: Described,
+) -> AppView:  # fmt: skip
+    uses = [item for item in held if item.client_id == client.client_id]
+    scopes = consent.scopes if consent else tuple(dict.fromkeys(s for item in uses for s in item.scope))
+    started = [item.created_at for item in uses] + ([consent.created_at] if consent else [])
+    return AppView(
+        client=client,
+        scopes=scopes,
+        since=min(started, default=None),
+        last_used=max((item.last_used_at for item in uses), default=None),
+        devices=tuple({item.device_id: devices[item.device_id] for item in uses if item.device_id in devices}.values()),
+        sentences=_sentences(scopes, user, own),
+        details=details,
+    )
 
 
 def _sentences(scopes: Sequence[str], user: User, own: Mapping[str, Scope]) -> tuple[Sentence, ...]:

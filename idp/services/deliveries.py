@@ -7,9 +7,9 @@ mail.
 Every claimed message comes to an outcome that is written down. If that fails (the database is away, the
 process dies), the lease runs out and somebody sends it again, under the same id.
 
-What is given up is in the log, in ``idp outbox list --state gave-up`` until it is swept, and in the record of
-security events for good: somebody was not told that a session has ended, or that somebody signed in. Marks for
-the hot copy are not: they are given up when no token is left that they could matter to.
+What is given up is in the log, in ``idp outbox list --state gave-up`` until it is swept, and, for as long as they
+are kept, among the security events: somebody was not told that a session has ended, or that somebody signed in.
+Marks for the hot copy are not: they are given up when no token is left that they could matter to.
 """
 
 from __future__ import annotations

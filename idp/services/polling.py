@@ -71,11 +71,14 @@ class Asked:
 class Polling:
     """Begin, decide, poll, redeem."""
 
-    def __init__(self, stores: Stores, settings: Settings, master_keys: MasterKeys, consents: Consents) -> None:
+    def __init__(
+        self, stores: Stores, settings: Settings, master_keys: MasterKeys, consents: Consents,
+        details: AuthorizationDetails,
+    ) -> None:  # fmt: skip
         self._stores = stores
         self._keys = master_keys
         self._consents = consents
-        self._details = AuthorizationDetails(stores)
+        self._details = details
         self._founding = Founding(stores, settings, master_keys)
         self._notices = Notices(stores)
 

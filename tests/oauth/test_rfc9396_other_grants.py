@@ -5,12 +5,15 @@ from __future__ import annotations
 import html
 import json
 import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
 from werkzeug.test import TestResponse
 
+from idp.domain.authorization_details import DetailType
 from idp.domain.exchange import ExchangePolicy
+from idp.storage.detail_types import SqlDetailTypes
 
 from ..provider import App, Browser, Provider, answer_of, answered, claims_of, refused
 
@@ -223,3 +226,23 @@ def test_the_account_page_tells_what_lives(both: Provider) -> None:
     says(both.visit(ada, "/account/apps").text)
     assert both.revoke(app, tokens["refresh_token"]).status_code == 200
     assert "Make this payment" not in both.visit(ada, "/account/apps").text, "what has ended"
+
+
+def test_what_apps_hold_is_looked_up_once_for_all(provider: Provider, bank: App) -> None:
+    eve, views = provider.sign_in(provider.person("eve.many@example.com")), provider.services.consents
+    for name in ("One", "Two", "Three"):
+        app = provider.register(name, trusted=True)
+        answered(provider.redeem(app, answer_of(provider.authorize(app, eve, **asked(PAY)))["code"]))
+    assert eve.user is not None
+    asked_for: list[Sequence[str]] = []
+    some = SqlDetailTypes.some
+
+    def counted(kinds: SqlDetailTypes, names: Sequence[str]) -> Mapping[str, DetailType]:
+        asked_for.append(names)
+        return some(kinds, names)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(SqlDetailTypes, "some", counted)
+        shown = [view.details for view in views.apps(eve.user) if view.details]
+    assert [len(details) for details in shown] == [1, 1, 1]
+    assert len(asked_for) == 1
