@@ -303,8 +303,7 @@ def _token_endpoints(
             stores.throttles, stores.clock, address,
         ),
         IntrospectionEndpoint(
-            authentication, services.clients, introspection,
-            SignedIntrospection(settings.issuer, services.keys, stores.clock), address,
+            authentication, introspection, SignedIntrospection(settings.issuer, services.keys, stores.clock), address
         ),
         RevocationEndpoint(authentication, access_tokens, services.refresh, services.tokens, stores.work, address),
         JwksEndpoint(services.keys, settings.jwks_max_age),

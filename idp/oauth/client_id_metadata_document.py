@@ -81,6 +81,10 @@ class ClientIdDocuments:
         except (ProtocolError, Throttled):
             return self._clients.find(client_id)
 
+    def find_lately(self, client_id: str) -> Client | None:
+        """The same; of an id that is no URL as it was a moment ago (``Clients.find_lately``)."""
+        return self.find(client_id) if host_of(client_id) else self._clients.find_lately(client_id)
+
     # ── the document ─────────────────────────────────────────────────────────────────────────────
 
     def _fresh(self, known: Client) -> bool:

@@ -15,7 +15,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hmac
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import unquote_plus
 
@@ -32,7 +32,6 @@ from .rfc8705_mtls import Certificates
 
 _NOBODY = bytes(32)
 BY_CERTIFICATE = (AuthMethod.TLS, AuthMethod.SELF_SIGNED_TLS)
-Find = Callable[[str], Client | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +56,14 @@ class ClientAuthentication:
         self._throttles = throttles
         self._clock = clock
 
-    def authenticate(self, parameters: Mapping[str, str], asked: Received, find: Find | None = None) -> Client:
+    def authenticate(self, parameters: Mapping[str, str], asked: Received, *, lately: bool = False) -> Client:
         """The client. Raises ProtocolError (invalid_client, invalid_request) or Throttled.
 
-        ``find`` is how to look for it, where as it was a moment ago will do (``Clients.find_lately``).
+        ``lately``: as it was a moment ago will do (``Clients.find_lately``).
         """
         presented = _presented(parameters, asked.authorization)
-        client = (find or self._clients.find)(presented.client_id) if presented.client_id else None
+        find = self._clients.find_lately if lately else self._clients.find
+        client = find(presented.client_id) if presented.client_id else None
         if client is not None and self._proven(client, presented, asked) and client.disabled_at is None:
             return client
         if presented.proof is not None:

@@ -14,7 +14,6 @@ from flask import Blueprint, Response
 
 from ..domain.client import Client
 from ..errors import TokenRejected
-from ..services.clients import Clients
 from ..services.refresh import Refreshing
 from ..services.subjects import Subjects
 from ..services.tokens import Tokens
@@ -106,13 +105,11 @@ class IntrospectionEndpoint:
     def __init__(
         self,
         authentication: ClientAuthentication,
-        clients: Clients,
         introspection: Introspection,
         signed: SignedIntrospection,
         address_of_request: Callable[[], str],
     ) -> None:
         self._authentication = authentication
-        self._clients = clients
         self._introspection = introspection
         self._signed = signed
         self._address = address_of_request
@@ -128,7 +125,7 @@ class IntrospectionEndpoint:
     def answer(self, asked: Received) -> Answer:
         """One introspection request."""
         parameters = form(asked)
-        caller = self._authentication.authenticate(parameters, asked, self._clients.find_lately)
+        caller = self._authentication.authenticate(parameters, asked, lately=True)
         if caller.public:
             raise invalid_client(challenge=False)  # section 4: the endpoint must not become an oracle
         text = parameters.require("token", "RFC 7662 2.1")

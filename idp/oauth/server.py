@@ -24,7 +24,7 @@ from authlib.oauth2 import OAuth2Error
 from authlib.oauth2.rfc6749 import AuthorizationServer
 from authlib.oauth2.rfc6749.errors import InvalidClientError
 
-from ..domain.client import Client
+from ..domain.client import Client, GrantType
 from ..errors import ProtocolError
 from ..services import Services
 from ..services.codes import Grant
@@ -78,8 +78,13 @@ class IdpServer(AuthorizationServer):
         return request
 
     def authenticate_client(self, request: TokenRequest, methods: Any, endpoint: str = "token") -> Client:  # noqa: ARG002
-        """Whatever the grant's own list says: the client's registration decides."""
-        return self.authentication.authenticate(request.parameters, request.asked)
+        """Whatever the grant's own list says: the client's registration decides.
+
+        As it was a moment ago for a refresh: the statement that rotates looks anew at everything the token hangs on,
+        whether the client is enabled among it. Whatever begins something takes the client as it is now.
+        """
+        lately = request.payload.grant_type == GrantType.REFRESH_TOKEN
+        return self.authentication.authenticate(request.parameters, request.asked, lately=lately)
 
     def send_signal(self, name: str, *args: Any, **kwargs: Any) -> None:
         """Nobody listens."""

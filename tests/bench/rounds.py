@@ -50,11 +50,12 @@ class Rounds:
         self.say(f"{operation}: {told}")
 
     def _once(self, load: Load, number: int, seconds: int) -> Measured:
-        """A round uses items that no other round uses: codes and refresh tokens are good once."""
+        """Codes and refresh tokens are good once, so a round has its own; access tokens are asked about again."""
         if load.mode == "same":
             return generators.by_wrk(load.request, load.port, self.connections, seconds)
         path = self.folder / "items"
-        path.write_text("\n".join(load.items[number :: ROUNDS + 1]) + "\n")
+        items = load.items if load.mode == "cycle" else load.items[number :: ROUNDS + 1]
+        path.write_text("\n".join(items) + "\n")
         return generators.by_wrk(load.request, load.port, self.connections, seconds, load.mode, path)
 
     def _judge(self, name: str, found: Measured, *, strict: bool) -> None:

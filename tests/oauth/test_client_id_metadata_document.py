@@ -141,6 +141,19 @@ def test_it_is_read_again_when_it_is_no_longer_fresh(open_to_all: Provider, site
         assert provider.services.clients.get(app.id).client_name == "Renamed"
 
 
+@pytest.mark.spec(SPEC, "4.4")
+def test_it_is_read_again_where_a_registered_client_would_be_as_it_was_a_moment_ago(
+    open_to_all: Provider, site: Site, ada: Browser
+) -> None:
+    provider, app = open_to_all, app_at(open_to_all, site.publish(grant_types=["authorization_code", "refresh_token"]))
+    provider.authorize(app, ada)
+    token = provider.tokens(app, ada)["refresh_token"]
+    token = answered(provider.refresh(app, token))["refresh_token"]
+    site.publish()
+    with provider.clock.later(USUAL_SECONDS + 1):
+        refused(provider.refresh(app, token), 400, "unauthorized_client")
+
+
 @pytest.mark.spec(SPEC, "4.3")
 def test_a_silent_host_stops_new_requests_and_takes_no_tokens_away(
     open_to_all: Provider, site: Site, ada: Browser

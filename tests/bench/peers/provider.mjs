@@ -6,7 +6,7 @@ import { createHash, generateKeyPairSync } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
 import { createClient } from 'redis'
 
-const { PORT, REDIS_URL, PROCESSES = '2', SEEDED, CODES = '15000', SESSIONS = '10000' } = process.env
+const { PORT, REDIS_URL, PROCESSES = '2', SEEDED, CODES = '32000', SESSIONS = '10000' } = process.env
 const ISSUER = `http://127.0.0.1:${PORT}`
 const SCOPE = 'openid profile email offline_access'
 const API = 'https://api.example'
