@@ -79,6 +79,11 @@ def interaction_brakes(address: str) -> tuple[Brake, ...]:
     return (Brake(_key("interaction", network_of(address)), 1000, 300),)
 
 
+def own_interaction_brakes(user_id: UUID) -> tuple[Brake, ...]:
+    """Requests that wait for somebody who has signed in; of all their browsers."""
+    return (Brake(_key("interaction of", str(user_id)), 300, 300),)
+
+
 def recorded_change_brakes(client_id: str) -> tuple[Brake, ...]:
     """Records of a client's rewriting of its own registration: one an hour says that it did."""
     return (Brake(_key("client change recorded", client_id), 1, 3600),)

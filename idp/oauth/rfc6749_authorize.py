@@ -145,11 +145,12 @@ class AuthorizationEndpoint:
     # ── inside ───────────────────────────────────────────────────────────────────────────────────
 
     def _start(self, asked: AuthorizationRequest) -> Interaction:
-        """Keep it. What strangers can make us keep is braked: raises Throttled."""
-        if self._browser.current() is None:
+        """Keep it. What anybody can make us keep is braked: raises Throttled."""
+        current = self._browser.current()
+        if current is None:
             _check_seen("document")
-            if wait := self._services.interactions.wait_before(self._browser.origin().address):
-                raise Throttled(wait)
+        if wait := self._services.interactions.wait_before(self._browser.origin().address, current):
+            raise Throttled(wait)
         with self._services.work():
             return self._services.interactions.start(asked)
 

@@ -17,7 +17,7 @@ from ..domain.decision import Decision, Refuse, decide
 from ..domain.interaction import AuthorizationRequest, Interaction
 from ..domain.ports import Stores
 from ..domain.session import Session
-from ..domain.throttle import interaction_brakes
+from ..domain.throttle import interaction_brakes, own_interaction_brakes
 from ..errors import NotFound, ProtocolError
 from ..settings import Settings
 from .authorization_details import AuthorizationDetails
@@ -44,9 +44,10 @@ class InteractionFlow:
         self._stores.interactions.add(interaction)
         return interaction
 
-    def wait_before(self, address: str) -> int:
-        """Seconds until somebody at ``address`` who has not signed in may begin another one; 0: now."""
-        return self._stores.throttles.take(interaction_brakes(address), self._stores.clock.now())
+    def wait_before(self, address: str, current: Current | None) -> int:
+        """Seconds until this person, or who has not signed in at ``address``, may begin another one; 0: now."""
+        brakes = interaction_brakes(address) if current is None else own_interaction_brakes(current.user.id)
+        return self._stores.throttles.take(brakes, self._stores.clock.now())
 
     def get(self, interaction_id: str) -> Interaction:
         """Raises NotFound for an id we never gave or have forgotten."""

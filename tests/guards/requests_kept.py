@@ -143,6 +143,12 @@ GUARDS = (
         "if False:", f"{_P}test_who_pushes_without_a_secret_is_braked",
     ),
     guard(
+        "N1", "nobody has us keep requests without end", "oauth/rfc6749_authorize.py",
+        "if wait := self._services.interactions.wait_before(self._browser.origin().address, current):", "if False:",
+        "services/test_interactions.py::test_what_strangers_have_us_keep_is_braked_by_place",
+        "services/test_interactions.py::test_what_somebody_who_signed_in_has_us_keep_is_braked_by_person",
+    ),
+    guard(
         "N1 M9", "an interaction is answered once", "oauth/rfc6749_authorize.py",
         "if not self._services.interactions.complete(interaction):",
         "if self._services.interactions.complete(interaction) is None:",

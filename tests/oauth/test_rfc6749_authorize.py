@@ -425,7 +425,7 @@ def test_a_page_elsewhere_cannot_use_up_what_a_place_may_ask(
 ) -> None:
     """Its visitors' browsers ask for a thousand images of ours; all who share their address would be braked."""
     counted: list[str] = []
-    monkeypatch.setattr(provider.services.interactions, "wait_before", lambda place: counted.append(place) or 0)
+    monkeypatch.setattr(provider.services.interactions, "wait_before", lambda place, _who: counted.append(place) or 0)
     headers = {"Sec-Fetch-Dest": aim} if aim else {}
     answer = provider.visit(None, "/authorize?" + urlencode(provider.request(app)), headers=headers)
     assert (answer.status_code, len(counted)) == ((303, 1) if kept else (400, 0))

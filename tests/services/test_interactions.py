@@ -36,6 +36,28 @@ def test_what_strangers_have_us_keep_is_braked_by_place(both: Provider, monkeypa
         assert both.authorize(app).status_code == 303
 
 
+@pytest.mark.promise("P6")
+def test_what_somebody_who_signed_in_has_us_keep_is_braked_by_person(
+    both: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "idp.services.interactions.own_interaction_brakes", lambda who: (Brake(who.bytes, 3, 300),)
+    )  # fmt: skip
+    app, person = both.register(), both.person("much@example.com")
+    browsers = [both.sign_in(person), both.sign_in(person)]
+    for number in range(3):
+        assert both.authorize(app, browsers[number % 2], prompt="login").status_code == 303
+    with both.nothing_changes():
+        for browser in browsers:
+            answer = both.authorize(app, browser, prompt="login")
+            assert a_page(answer, 429)
+            assert int(answer.headers["Retry-After"]) > 0
+    assert both.authorize(app, both.sign_in(), prompt="login").status_code == 303
+    assert both.authorize(app).status_code == 303
+    with both.clock.later(301):
+        assert both.authorize(app, browsers[0], prompt="login").status_code == 303
+
+
 def test_many_people_may_share_an_address() -> None:
     (brake,) = interaction_brakes("192.0.2.1")
     assert brake.limit / brake.window_seconds > 3

@@ -16,7 +16,7 @@ from idp.errors import ConfigurationError
 from idp.storage.redis_tls import TlsConnection, with_tls
 
 from ..certificates import a_certificate
-from ..redis_server import PATIENCE, RedisServer, free_port
+from ..redis_server import PATIENCE, RedisServer, free_port, until
 from .hot import hot_copy
 from .test_hot_copy import a_liveness, fill
 
@@ -30,9 +30,30 @@ def certificate(tmp_path: Path) -> Path:
 def url(redis: RedisServer, certificate: Path) -> Iterator[str]:
     """A server that also listens for TLS. ``redis`` says what is missing."""
     port = free_port()
-    files = dict.fromkeys(("tls_cert_file", "tls_key_file", "tls_ca_cert_file"), str(certificate))
-    with RedisServer(tls_port=str(port), tls_auth_clients="no", **files):
+    with RedisServer(**listening(port, certificate)):
         yield f"rediss://127.0.0.1:{port}"
+
+
+def listening(port: int, certificate: Path) -> dict[str, str]:
+    """Settings of a server that listens for TLS there."""
+    files = dict.fromkeys(("tls_cert_file", "tls_key_file", "tls_ca_cert_file"), str(certificate))
+    return {"tls_port": str(port), "tls_auth_clients": "no", **files}
+
+
+class TlsSentinel(RedisServer):
+    """It watches a server that speaks TLS, and speaks TLS itself; like every Sentinel it writes its own file."""
+
+    def __init__(self, watched: int, port: int, certificate: Path) -> None:
+        super().__init__()
+        self._settings = {"bind": "127.0.0.1"}
+        lines = listening(port, certificate) | {"tls_replication": "yes"}
+        self._lines = [f"{name.replace('_', '-')} {value}" for name, value in lines.items()]
+        self._lines.append(f"sentinel monitor idp 127.0.0.1 {watched} 1")
+
+    def _file(self) -> list[str]:
+        path = self.folder / "sentinel.conf"
+        path.write_text("\n".join([f"port {self.port}", *self._lines]) + "\n")
+        return [str(path), "--sentinel"]
 
 
 def eventually(act: Callable[[], object]) -> None:
@@ -44,8 +65,25 @@ def eventually(act: Callable[[], object]) -> None:
 
 
 def test_leases_and_marks(url: str, certificate: Path) -> None:
-    copy = hot_copy(f"{url}?ssl_ca_certs={certificate}")
-    found = a_liveness()
+    it_works(f"{url}?ssl_ca_certs={certificate}")
+
+
+def test_leases_and_marks_behind_sentinel(url: str, certificate: Path) -> None:
+    port = free_port()
+    with TlsSentinel(int(url.rpartition(":")[2]), port, certificate):
+        it_works(f"rediss+sentinel://127.0.0.1:{port}/idp?ssl_ca_certs={certificate}")
+
+
+def test_leases_and_marks_in_a_cluster(redis: RedisServer, certificate: Path) -> None:
+    port = free_port()
+    with RedisServer(cluster_enabled="yes", tls_cluster="yes", **listening(port, certificate)) as server:
+        server.cli("CLUSTER", "ADDSLOTSRANGE", 0, 16383)
+        until(lambda: "cluster_state:ok" in str(server.cli("CLUSTER", "INFO")))
+        it_works(f"rediss+cluster://127.0.0.1:{port}?ssl_ca_certs={certificate}")
+
+
+def it_works(url: str) -> None:
+    copy, found = hot_copy(url), a_liveness()
 
     def leased() -> bool:
         if copy.look_up(found.sid).ticket is not None:
