@@ -42,6 +42,10 @@ logging.getLogger("authlib").setLevel(logging.WARNING)
 
 _GRANTS = (CodeGrant, RefreshGrant, CredentialsGrant, DeviceGrant, ExchangeGrant, BearerGrant)
 
+_BY_LEASE: frozenset[str] = frozenset(
+    (GrantType.REFRESH_TOKEN, GrantType.AUTHORIZATION_CODE, GrantType.CLIENT_CREDENTIALS)
+)
+
 MakeAnswer = Callable[[Grant, Client], TokenAnswer]
 
 
@@ -80,10 +84,11 @@ class IdpServer(AuthorizationServer):
     def authenticate_client(self, request: TokenRequest, methods: Any, endpoint: str = "token") -> Client:  # noqa: ARG002
         """Whatever the grant's own list says: the client's registration decides.
 
-        As it was a moment ago for a refresh: the statement that rotates looks anew at everything the token hangs on,
-        whether the client is enabled among it. Whatever begins something takes the client as it is now.
+        As it was a moment ago (``client_leases``) where that brings nothing to life: a refresh and a code are decided
+        by statements that look anew at what they hang on, and a disabled client's codes are gone; a token of a client
+        for itself lives, wherever it is asked about, only while its client is enabled and was not disabled after it.
         """
-        lately = request.payload.grant_type == GrantType.REFRESH_TOKEN
+        lately = request.payload.grant_type in _BY_LEASE
         return self.authentication.authenticate(request.parameters, request.asked, lately=lately)
 
     def send_signal(self, name: str, *args: Any, **kwargs: Any) -> None:

@@ -7,8 +7,8 @@ the acknowledgement is judged by the record of before, in whatever process and w
 counts by its own steady clock, and no two clocks are compared; what is assumed is that a machine's clock goes on while
 the machine is held.
 
-Only for the question who asks, where nothing begins: introspection and refresh. Whether a token lives is read anew each
-time, and whether its client is enabled with it (``liveness``).
+Only for the question who asks, at introspection and for the grants that ``oauth.server`` names. Whether a token lives
+is read anew each time, and whether its client is enabled with it (``liveness``).
 """
 
 from __future__ import annotations

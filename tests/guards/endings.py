@@ -69,6 +69,11 @@ GUARDS = (
     ),
     guard("H5", "an idle end", "domain/session.py", " and now < idle_end", "", "domain/test_session.py::test_live"),
     guard(
+        "D7 H6", "what was begun before a client was disabled brings nothing to life", "services/founding.py",
+        "        if found is None or found.disabled_at is not None:\n", "        if found is None:\n",
+        "services/test_founding.py::test_who_was_looked_at_before_the_client_was_disabled_creates_nothing",
+    ),
+    guard(
         "H5", "of a disabled person, too", "services/sessions.py", "if not session.live(now) or not user.live:",
         "if not session.live(now):", "services/test_sessions.py::test_a_cookie_of_a_disabled_person_opens_nothing",
     ),

@@ -6,10 +6,7 @@ from typing import Any
 
 import pytest
 
-from idp.domain.client import Client
 from idp.domain.device import Origin
-from idp.storage import client_leases
-from idp.storage.clients import SqlClients
 
 from ..provider import API, WITH_REFRESH, App, Browser, Provider, answered, claims_of, refused
 
@@ -250,37 +247,6 @@ def test_a_registration_that_shrank_shrinks_the_next_answer(alone: Provider) -> 
 
 
 @pytest.mark.spec("RFC 6749", "5.2")
-def test_who_refreshes_is_looked_up_once_for_a_moment_and_who_begins_something_each_time(alone: Provider) -> None:
-    app, ada = alone.register(), alone.sign_in()
-    code = alone.code(app, ada)
-    old = alone.tokens(app, ada)["refresh_token"]
-    looked_up: list[str] = []
-    get = SqlClients.get
-
-    def counted(clients: SqlClients, client_id: str) -> Client | None:
-        looked_up.append(client_id)
-        return get(clients, client_id)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(client_leases, "LEASE_SECONDS", 1000.0)
-        newer = refreshed(alone, app, old)["refresh_token"]
-        patch.setattr(SqlClients, "get", counted)
-        refreshed(alone, app, newer)
-        assert looked_up == []
-        answered(alone.redeem(app, code))
-        assert looked_up
-
-
-@pytest.mark.promise("P1")
-def test_a_secret_that_was_replaced_refreshes_nothing_from_the_acknowledgement_on(both: Provider) -> None:
-    app, ada = both.register(), both.sign_in()
-    token = both.tokens(app, ada)["refresh_token"]
-    token = refreshed(both, app, token)["refresh_token"]
-    with both.stores.work():
-        both.services.clients.rotate_secret(app.id)
-    refused(both.refresh(app, token), 401, "invalid_client")
-
-
 def test_who_is_no_longer_registered_to_refresh_does_not(alone: Provider) -> None:
     app, ada = alone.register(), alone.sign_in()
     token = alone.tokens(app, ada, scope=OFFLINE)["refresh_token"]
