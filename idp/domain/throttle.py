@@ -80,8 +80,11 @@ def interaction_brakes(address: str) -> tuple[Brake, ...]:
 
 
 def own_interaction_brakes(user_id: UUID) -> tuple[Brake, ...]:
-    """Requests that wait for somebody who has signed in; of all their browsers."""
-    return (Brake(_key("interaction of", str(user_id)), 300, 300),)
+    """Requests that wait for somebody who has signed in, of all their browsers.
+
+    For a minute only: it may have been a page elsewhere that asked.
+    """
+    return (Brake(_key("interaction of", str(user_id)), 120, 60),)
 
 
 def recorded_change_brakes(client_id: str) -> tuple[Brake, ...]:

@@ -85,8 +85,8 @@ class IdpServer(AuthorizationServer):
         """Whatever the grant's own list says: the client's registration decides.
 
         As it was a moment ago (``client_leases``) where that brings nothing to life: a refresh and a code are decided
-        by statements that look anew at what they hang on, and a disabled client's codes are gone; a token of a client
-        for itself lives, wherever it is asked about, only while its client is enabled and was not disabled after it.
+        by what looks anew at the client (``refresh_families``, ``redemptions``, ``founding``); a token of a client for
+        itself lives, wherever it is asked about, only while its client is enabled and was not disabled after it.
         """
         lately = request.payload.grant_type in _BY_LEASE
         return self.authentication.authenticate(request.parameters, request.asked, lately=lately)

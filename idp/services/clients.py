@@ -22,7 +22,6 @@ from ..domain.key import DEFAULT_ALG
 from ..domain.metadata_members import MetadataProblem, bad
 from ..domain.openid_metadata import SIGNED_ANSWERS
 from ..domain.ports import Stores
-from ..domain.revocation import RETENTION, Revocation, RevocationKind
 from ..domain.scope import STANDARD_SCOPES
 from ..domain.session import EndReason, WholeClient
 from ..domain.subject import renames
@@ -202,19 +201,15 @@ class Clients:
     def enable(self, client_id: str, by: str = "operator") -> Client:
         """Let it work again; what had ended stays ended.
 
-        So does what was issued between the moment that the disabling noted and its commit: the log says
-        again that nothing issued until now is alive.
+        So does what came to be between the statements of the disabling and its commit, which saw nothing of it, and a
+        moment later under a record of before: all of it ends now, and the log says again that nothing issued until now
+        is alive.
         """
         held = self._held(client_id)
         client = replace(held, disabled_at=None)
         self._save(client, "client.enabled", by)
         if held.disabled_at is not None:
-            now = self._stores.clock.now()
-            entry = Revocation(
-                kind=RevocationKind.CLIENT, value=client_id, at=now, expires_at=now + RETENTION,
-                reason=EndReason.CLIENT_DISABLED.value,
-            )  # fmt: skip
-            self._stores.revocations.append([entry])
+            self._end(client, EndReason.CLIENT_DISABLED, by)
         return client
 
     def delete(self, client_id: str, by: str = "operator") -> None:

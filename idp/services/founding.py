@@ -52,21 +52,20 @@ class Founding:
         """Consent may have been withdrawn since it was given, or be about to be: invalid_grant.
 
         Held first, before what is redeemed, Session and client session, as everybody who withdraws does: so
-        a withdrawal that committed is seen, and one that comes later sees what this creates. Disabling an app
-        withdraws every consent; of a trusted one, which needs none, the client is held instead.
+        a withdrawal that committed is seen, and one that comes later sees what this creates.
+
+        So may the client have been disabled, or no longer be trusted: it is looked at anew. Why it is not held: that
+        would let an app keep an operator waiting, and what comes to be while it is being disabled, ``Clients.enable``
+        ends.
         """
-        if client.trusted:
-            self.hold_client(client)
+        known = self._stores.clients.get(client.client_id)
+        if known is None or known.disabled_at is not None:
+            raise ProtocolError("invalid_grant", "the client has been disabled", section="RFC 6749 5.2")
+        if known.trusted:
             return
         consent = self._stores.consents.hold(user_id, client.client_id)
         if consent is None or not consent.covers(scopes):
             raise ProtocolError("invalid_grant", "the consent has been withdrawn", section="RFC 6749 5.2")
-
-    def hold_client(self, client: Client) -> None:
-        """The client may have been disabled since it was looked at, or be about to be: invalid_grant."""
-        found = self._stores.clients.steady(client.client_id)
-        if found is None or found.disabled_at is not None:
-            raise ProtocolError("invalid_grant", "the client has been disabled", section="RFC 6749 5.2")
 
     def client_session(
         self, sid: UUID, granted: Granted, client: Client, now: datetime, *, session_id: UUID | None, device_id: UUID

@@ -22,6 +22,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TypeGuard
 
 from .. import jose
 from ..domain.event import SecurityEvent
@@ -77,12 +78,15 @@ class Keys:
         return signer
 
     def find(self, kid: str | None, alg: str) -> jose.VerifyKey | None:
-        """Our key of that name. An unknown name looks once more: it may have just been announced."""
+        """Our key of that name. An unknown name looks once more: it may have just been announced.
+
+        Or waits for whoever is looking: what was read before would call a live token unknown.
+        """
         if kid is None:
             return None
         found = self._current().verify_keys.get(kid)
         if found is None:
-            found = self._current(older_than=0.1).verify_keys.get(kid)
+            found = self._current(older_than=0.1, patient=True).verify_keys.get(kid)
         return found if found is not None and found.alg == alg else None
 
     def jwks(self) -> Published:
@@ -202,16 +206,17 @@ class Keys:
         event = SecurityEvent(id=chance.uuid(), at=clock.now(), kind=kind, actor="operator", details=details)
         self._stores.events.append(event)
 
-    def _current(self, older_than: float = SNAPSHOT_SECONDS) -> _Snapshot:
+    def _current(self, older_than: float = SNAPSHOT_SECONDS, *, patient: bool = False) -> _Snapshot:
         snapshot = self._snapshot
-        if snapshot is not None and time.monotonic() - snapshot.read_at < older_than:
+        if _recent(snapshot, older_than):
             return snapshot
-        if not self._lock.acquire(blocking=snapshot is None) and snapshot is not None:
+        if not self._lock.acquire(blocking=patient or snapshot is None) and snapshot is not None:
             return snapshot  # another thread is looking, and JWKS must not wait for a slow database
         try:
-            if self._snapshot is snapshot or self._snapshot is None:
-                self._snapshot = self._read(snapshot)
-            return self._snapshot
+            snapshot = self._snapshot
+            if not _recent(snapshot, older_than):
+                self._snapshot = snapshot = self._read(snapshot)
+            return snapshot
         finally:
             self._lock.release()
 
@@ -237,6 +242,10 @@ class Keys:
 
     def _open(self, key: SigningKey) -> jose.PrivateKey:
         return jose.load_private(self._stores.vault.open(key.private_sealed, f"signing key {key.kid}"))
+
+
+def _recent(snapshot: _Snapshot | None, older_than: float) -> TypeGuard[_Snapshot]:
+    return snapshot is not None and time.monotonic() - snapshot.read_at < older_than
 
 
 def _missing(keys: Sequence[SigningKey], algs: Sequence[str]) -> list[tuple[str, KeyState]]:

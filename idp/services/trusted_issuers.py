@@ -82,7 +82,7 @@ class TrustedIssuers:
         comes before or after, never between, and of several assertions at once each finds what the first created.
         There is no ``auth_time``: nobody has signed in, and a fresh assertion is no fresh sign-in (RFC 9470).
         """
-        self._founding.hold_client(client)
+        self._steady(client)
         user, now = self._person(issuer, subject), self._stores.clock.now()
         granted = _granted(issuer, client, scope)
         self._founding.hold_consent(user.id, client, granted)
@@ -91,6 +91,12 @@ class TrustedIssuers:
         held = self._held(issuer, user, client, granted, now)
         self._record("assertion.redeemed", issuer.issuer, f"client:{client.client_id}", user, client)
         return Grant(client_id=client.client_id, user_id=user.id, user=user, sid=held.id, scope=granted, resources=())
+
+    def _steady(self, client: Client) -> None:
+        """Before anything else, as in ``Clients.disable``: of a trusted client there is no consent to wait for."""
+        found = self._stores.clients.steady(client.client_id)
+        if found is None or found.disabled_at is not None:
+            raise invalid_grant("the client has been disabled", "RFC 6749 5.2")
 
     def _person(self, issuer: TrustedIssuer, subject: str) -> User:
         """One answer for every cause: unknown, unconfirmed, disabled."""

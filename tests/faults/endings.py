@@ -24,6 +24,7 @@ from .history import Operation, Outcome, now
 from .people import Hold, Person, Scene
 from .wire import Answer
 
+SHOWS_AN_ENDING = "account page that waits for an ending to be settled"
 _TOKEN = re.compile(r'name="csrf_token" value="([^"]+)"')
 _REFRESH = re.compile(r'http-equiv="refresh" content="([0-9.]+);url=([^"]*)"')
 
@@ -199,7 +200,8 @@ class Endings:
         if not scene.form_token:
             answer = self.client.wire.ask("GET", "/account/sessions", Cookie=scene.cookie)
             alive = {200: True, 303: False}.get(answer.status)
-            self.client.reading("account page", answer, (scene.session, scene.device), alive)
+            what = "account page" if waiting_page(answer) is None else SHOWS_AN_ENDING
+            self.client.reading(what, answer, (scene.session, scene.device), alive)
             scene.form_token = form_token(answer) if answer.status == 200 else ""
         return bool(scene.form_token)
 

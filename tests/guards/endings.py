@@ -70,8 +70,14 @@ GUARDS = (
     guard("H5", "an idle end", "domain/session.py", " and now < idle_end", "", "domain/test_session.py::test_live"),
     guard(
         "D7 H6", "what was begun before a client was disabled brings nothing to life", "services/founding.py",
-        "        if found is None or found.disabled_at is not None:\n", "        if found is None:\n",
+        "        if known is None or known.disabled_at is not None:\n", "        if known is None:\n",
         "services/test_founding.py::test_who_was_looked_at_before_the_client_was_disabled_creates_nothing",
+    ),
+    guard(
+        "D7 H6", "what came to be while a client was being disabled ends before it is enabled", "services/clients.py",
+        "        if held.disabled_at is not None:\n            self._end(client, EndReason.CLIENT_DISABLED, by)\n", "",
+        "services/test_founding.py::test_what_a_disabling_did_not_see_does_not_live_again",
+        "services/test_founding.py::test_what_is_redeemed_while_the_client_is_being_disabled_does_not_live_again",
     ),
     guard(
         "H5", "of a disabled person, too", "services/sessions.py", "if not session.live(now) or not user.live:",
@@ -119,8 +125,8 @@ GUARDS = (
     ),
     guard(
         "H6 D7 K13", "disabling a client ends what it holds", "services/clients.py",
-        "        self._end(client, EndReason.CLIENT_DISABLED, by)\n", "",
-        "services/test_sessions.py::test_what_ends_what",
+        'self._save(client, "client.disabled", by)\n        self._end(client, EndReason.CLIENT_DISABLED, by)\n',
+        'self._save(client, "client.disabled", by)\n', "services/test_sessions.py::test_what_ends_what",
     ),
     guard(
         "H6 X9 X10", "an ending stands in the log", "services/sessions.py",

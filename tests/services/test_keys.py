@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from threading import Event
 
 import pytest
 
 from idp import jose
+from idp.domain.key import SigningKey
 from idp.errors import ConfigurationError, Conflict, NotFound, Unavailable
 
 from ..provider import Provider, header_of, running
@@ -122,6 +127,35 @@ def test_the_key_set_outlives_a_database_that_is_away(alone: Provider, monkeypat
     alone.services.keys._snapshot = replace(alone.services.keys._snapshot, read_at=0.0)  # type: ignore[type-var]
     assert alone.services.keys.jwks() == before
     assert alone.get("/.well-known/jwks.json").status_code == 200
+
+
+@pytest.mark.fault("F-34")
+def test_who_meets_a_new_key_while_somebody_looks_does_not_call_it_unknown(
+    alone: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two threads of one worker; another worker has just announced the key, and signed with it."""
+    keys, all_keys, reading, go = alone.services.keys, alone.stores.signing_keys.all, Event(), Event()
+
+    def slowly() -> Sequence[SigningKey]:
+        found = all_keys()
+        if not reading.is_set():
+            reading.set()
+            assert go.wait(60)
+        return found
+
+    keys.jwks()
+    time.sleep(0.15)
+    monkeypatch.setattr(alone.stores.signing_keys, "all", slowly)
+    with ThreadPoolExecutor(2) as pool, running(alone.settings.database_url) as there:
+        pool.submit(keys.find, "nobody's", "RS256")
+        assert reading.wait(60)
+        kid = [rotate(there, force=True) for _ in range(2)][1]
+        found = pool.submit(keys.find, kid, "RS256")
+        time.sleep(0.15)
+        go.set()
+        key = found.result()
+    assert key is not None
+    assert key.kid == kid
 
 
 @pytest.mark.promise("P7")
