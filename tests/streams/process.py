@@ -106,7 +106,11 @@ def streaming(folder: Path, database_url: str) -> Iterator[Scene]:
         stores = operator.stores
         tokens = AccessTokens(provider.issuer, 900, operator.services.keys, stores.randomness, stores.clock)
         grant = Grant(
-            client_id=made.client.client_id, scope=("revocations",), resources=(), audience=(provider.issuer,)
+            client_id=made.client.client_id,
+            subject=made.client.client_id,
+            scope=("revocations",),
+            resources=(),
+            audience=(provider.issuer,),
         )
         token = tokens.make(grant, stores.clock.now())
         try:
